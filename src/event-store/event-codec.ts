@@ -1,0 +1,213 @@
+/**
+ * Between an event and its stored texts. Writing gives the bytes that hash-chain.ts defines; reading goes through the
+ * upcasters to the newest version of the type and then through its schema, so that nothing unknown reaches a fold.
+ *
+ *     encodeEvents:  event + metadata -> content text -> body text -> hash -> id
+ *     decodeEvent:   texts -> envelope -> upcasters -> schema -> event + metadata
+ */
+import { randomFillSync } from 'node:crypto'
+import type { z } from 'zod'
+import {
+  EVENT_SCHEMAS,
+  type EventMetadata,
+  type LifecycleEvent,
+  metadataSchema,
+  type RecordedEvent,
+} from '../authority/events.ts'
+import type { NewEvent, StoredEvent } from './event-store.ts'
+import { chainHash, contentHash, eventIdOf } from './hash-chain.ts'
+import { LOG_EVENT_SCHEMAS, type LogEvent, type RecordedLogEvent } from './log-events.ts'
+
+export interface EventToEncode {
+  readonly event: LifecycleEvent | LogEvent
+  readonly metadata: EventMetadata
+}
+
+/** Gives 16 fresh random bytes, in hex, each time it is called. */
+export type SaltSource = () => string
+
+export interface EncodeInput {
+  readonly stream: string
+  /** The revision that the first of the events gets: 0 in a new stream. */
+  readonly expectedNextRevision: number
+  /** The hash of the event before it; GENESIS_HASH at revision 0. */
+  readonly previousHash: string
+  readonly events: readonly EventToEncode[]
+  readonly salts: SaltSource
+}
+
+/** The events in their stored form, chained in order. Pure but for the salts; validates nothing: its input is typed. */
+export function encodeEvents(input: EncodeInput): NewEvent[] {
+  const streamText = JSON.stringify(input.stream)
+  let revision = input.expectedNextRevision
+  let hash = input.previousHash
+  const encoded: NewEvent[] = []
+  for (const { event, metadata } of input.events) {
+    const version = CURRENT_VERSIONS[event.type]
+    const content = `{"salt":"${input.salts()}","value":${JSON.stringify(event.content)}}`
+    const body =
+      `{"stream":${streamText},"revision":${revision},"type":"${event.type}","version":${version},` +
+      `"facts":${JSON.stringify(event.facts)},"metadata":${JSON.stringify(metadata)},"content":"${contentHash(content)}"}`
+    hash = chainHash(hash, body)
+    encoded.push({ id: eventIdOf(hash), hash, type: event.type, body, content })
+    revision++
+  }
+  return encoded
+}
+
+/** Salts from the operating system's generator, drawn many at a time because one draw costs more than the rest of a salt. */
+export function randomSalts(): SaltSource {
+  const pool = Buffer.alloc(SALT_BYTES * SALTS_PER_DRAW)
+  let used = pool.length
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    used += SALT_BYTES
+    return pool.toString('hex', used - SALT_BYTES, used)
+  }
+}
+
+const SALT_BYTES = 16
+const SALTS_PER_DRAW = 256
+
+/** The lifecycle event of a stored one. Throws CodecError. The salt and the texts stay behind; hashes are not checked. */
+export function decodeEvent(stored: StoredEvent): RecordedEvent {
+  return decodeLifecycle(stored) as RecordedEvent // the schema of its type has just accepted it
+}
+
+/** The same for the log's own streams, `admin` and `cursors-…`. */
+export function decodeLogEvent(stored: StoredEvent): RecordedLogEvent {
+  return decodeLog(stored) as RecordedLogEvent // the schema of its type has just accepted it
+}
+
+export type CodecErrorCode =
+  | 'unknown_event_type'
+  | 'unknown_event_version'
+  /** The texts are not JSON of the stored shape, or their schema refuses them. */
+  | 'invalid_event'
+  /** The body names another stream or revision than the one it was read from. */
+  | 'misplaced_event'
+
+/** A stored event that this version cannot read. Whoever folds stops: to go on without it would be to invent a history. */
+export class CodecError extends Error {
+  override readonly name = 'CodecError'
+  readonly code: CodecErrorCode
+  readonly stream: string
+  readonly revision: number
+
+  constructor(code: CodecErrorCode, stored: StoredEvent, problem: string, options?: ErrorOptions) {
+    super(`Stream '${stored.stream}' at revision ${stored.revision}: ${problem}`, options)
+    this.code = code
+    this.stream = stored.stream
+    this.revision = stored.revision
+  }
+}
+
+/** An event as some version wrote it: what an upcaster takes and gives. */
+export interface VersionedEvent {
+  readonly type: string
+  readonly version: number
+  readonly facts: unknown
+  readonly content: unknown
+}
+
+/** Turns an event of one version into one of a higher version; it may give the event another type. */
+export type Upcaster = (event: VersionedEvent) => VersionedEvent
+
+/** By type, then by the version that it takes. */
+export type Upcasters = Readonly<Record<string, Readonly<Record<number, Upcaster>>>>
+
+export type EventSchemas = Readonly<
+  Record<string, { readonly version: number; readonly facts: z.ZodType; readonly content: z.ZodType }>
+>
+
+interface DecodedEvent {
+  readonly revision: number
+  readonly event: { readonly type: string; readonly facts: unknown; readonly content: unknown }
+  readonly metadata: EventMetadata
+}
+
+/** A decoder for a set of event types. What comes out are the stored values themselves, not the schema's copies of them. */
+export function createDecoder(schemas: EventSchemas, upcasters: Upcasters): (stored: StoredEvent) => DecodedEvent {
+  const known = new Map(Object.entries(schemas))
+  return (stored) => {
+    const { stream, revision, type, version, facts, metadata } = parse(stored, 'body')
+    if (stream !== stored.stream || revision !== stored.revision) {
+      throw new CodecError('misplaced_event', stored, `the body says '${stream}' at revision ${revision}.`)
+    }
+    if (typeof type !== 'string' || typeof version !== 'number') {
+      throw new CodecError('invalid_event', stored, 'the body has no type or no version.')
+    }
+    const event = upcast({ type, version, facts, content: parse(stored, 'content').value }, stored)
+    const schema = known.get(event.type)
+    if (schema === undefined) {
+      throw new CodecError('unknown_event_type', stored, `the event type '${event.type}' is not known to this version.`)
+    }
+    if (event.version !== schema.version) throw unknownVersion(event, stored)
+    accept(schema.facts, event.facts, stored, `facts of ${event.type}`)
+    accept(schema.content, event.content, stored, `content of ${event.type}`)
+    accept(metadataSchema, metadata, stored, `metadata of ${event.type}`)
+    return {
+      revision: stored.revision,
+      event: { type: event.type, facts: event.facts, content: event.content },
+      metadata: metadata as EventMetadata, // metadataSchema has just accepted it
+    }
+  }
+
+  function upcast(stored: VersionedEvent, at: StoredEvent): VersionedEvent {
+    let event = stored
+    for (let step = known.get(event.type)?.version !== event.version; step; ) {
+      const upcaster = Object.hasOwn(upcasters, event.type) ? upcasters[event.type]?.[event.version] : undefined
+      if (upcaster === undefined) break
+      const next = upcaster(event)
+      if (next.type === event.type && next.version <= event.version) throw unknownVersion(event, at)
+      event = next
+      step = known.get(event.type)?.version !== event.version
+    }
+    return event
+  }
+
+  function unknownVersion(event: VersionedEvent, at: StoredEvent): CodecError {
+    const current = known.get(event.type)?.version
+    return new CodecError(
+      'unknown_event_version',
+      at,
+      `${event.type} has version ${event.version}, and this version of Verdict reads up to ${current}.`,
+    )
+  }
+}
+
+function parse(stored: StoredEvent, part: 'body' | 'content'): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(stored[part])
+  } catch (error) {
+    throw new CodecError('invalid_event', stored, `the ${part} is not JSON.`, { cause: error })
+  }
+  if (typeof value !== 'object' || value === null) {
+    throw new CodecError('invalid_event', stored, `the ${part} is not a JSON object.`)
+  }
+  return value as Record<string, unknown> // an object out of JSON.parse
+}
+
+function accept(schema: z.ZodType, value: unknown, stored: StoredEvent, what: string): void {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return
+  const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'refused' }
+  const where = path.length === 0 ? '' : ` at ${path.map(String).join('.')}`
+  throw new CodecError('invalid_event', stored, `the ${what} are not valid${where}: ${message}.`, {
+    cause: parsed.error,
+  })
+}
+
+/** By type and the version they take. Empty as long as every type is at version 1. */
+const UPCASTERS: Upcasters = {}
+
+const CURRENT_VERSIONS = Object.fromEntries(
+  Object.entries({ ...EVENT_SCHEMAS, ...LOG_EVENT_SCHEMAS }).map(([type, { version }]) => [type, version]),
+) as Readonly<Record<(LifecycleEvent | LogEvent)['type'], number>> // the keys are exactly those of the two tables
+
+const decodeLifecycle = createDecoder(EVENT_SCHEMAS, UPCASTERS)
+const decodeLog = createDecoder(LOG_EVENT_SCHEMAS, UPCASTERS)

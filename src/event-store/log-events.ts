@@ -1,0 +1,42 @@
+/**
+ * Stored names: the events that belong to the log itself and not to any registry. They have the same envelope, metadata
+ * and chain as every other event.
+ */
+import { z } from 'zod'
+import { type EventMetadata, RULESET } from '../authority/events.ts'
+
+export const LOG_EVENT_SCHEMAS = {
+  /** Event 0 of `admin`: which log this is. A restore raises the timeline. */
+  LogOpened: {
+    version: 1,
+    facts: z.strictObject({ logId: z.string(), timeline: z.int().min(1) }),
+    content: z.strictObject({}),
+  },
+  /** In `cursors-<workspace>/<owner>`: how far the named consumer has confirmed the owner's completions. */
+  CursorMoved: {
+    version: 1,
+    facts: z.strictObject({ name: z.string(), sequence: z.int().min(0) }),
+    content: z.strictObject({}),
+  },
+} as const
+
+type Schemas = typeof LOG_EVENT_SCHEMAS
+
+export type LogEvent = {
+  [T in keyof Schemas]: {
+    readonly type: T
+    readonly facts: Readonly<z.infer<Schemas[T]['facts']>>
+    readonly content: Readonly<z.infer<Schemas[T]['content']>>
+  }
+}[keyof Schemas]
+
+export interface RecordedLogEvent {
+  readonly revision: number
+  readonly event: LogEvent
+  readonly metadata: EventMetadata
+}
+
+/** The metadata of an event that the log writes on its own account. */
+export function logEventMetadata(commandType: string, commandId: string, at: number): EventMetadata {
+  return { commandId, commandType, commandDigest: '', index: 0, count: 1, at, actor: 'verdict', ruleset: RULESET }
+}
