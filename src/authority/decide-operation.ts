@@ -1,0 +1,361 @@
+/**
+ * Commands of one operation. Each has its own guards, in the order of lifecycle.md's table, and proposes events; whether
+ * an event may happen is asked of the machine, and of nobody else.
+ */
+import type { CommandOf, OperationCommand, StampedCommand } from './commands.ts'
+import { evidenceOutdated, reconcile, retryRefusal } from './decide-reconciliation.ts'
+import { type Decision, refuse, refuseIdempotent, truthOf } from './decision.ts'
+import type { LifecycleEvent } from './events.ts'
+import { DEFAULT_POLICY } from './lifecycle-policy.ts'
+import type { Operation, Phase, Tombstone } from './operation.ts'
+import { ABSENT_FACTS, machineFactsOf } from './operation-facts.ts'
+import { labelOf, stepOf } from './operation-machine.ts'
+import type { RegistryState } from './registry.ts'
+import { isTerminal } from './status.ts'
+
+export function decideOperation(state: RegistryState, command: OperationCommand, stamped: StampedCommand): Decision {
+  const target = state.operations.get(command.id) ?? state.tombstones.get(command.id)
+  if (target === undefined) return notFound(command)
+  if (command.type === 'RecordContradiction') return recordContradiction(target, command)
+  const refusal =
+    leaseRefusal(target, command) ?? (command.type === 'PeerReady' ? peerRefusal(target, command) : undefined)
+  if (refusal) return refusal
+  return isLive(target) ? decideActive(state, target, command, stamped) : terminalAnswer(target, command)
+}
+
+type ProposingCommand = Exclude<OperationCommand, CommandOf<'RecordContradiction'>>
+
+/** Commands that only the holder of the lease may send, once somebody holds one. */
+const WORKER_COMMANDS: ReadonlySet<OperationCommand['type']> = new Set([
+  'ReportProgress',
+  'RecordHeartbeat',
+  'StartPhase',
+  'CompletePhase',
+  'FailPhase',
+  'PeerReady',
+  'CompleteOperation',
+  'FailOperation',
+  'RetryAttempt',
+  'MarkRetired',
+])
+
+/** On a terminal operation these want what is so already, or what can no longer matter. */
+const IDEMPOTENT_ON_TERMINAL: ReadonlySet<OperationCommand['type']> = new Set([
+  'ProvisioningSucceeded',
+  'PeerReady',
+  'ReportProgress',
+  'RecordHeartbeat',
+  'RequestRetire',
+  'MarkRetired',
+  'AbortProvisioning',
+  'RequestCancel',
+])
+
+function notFound(command: OperationCommand): Decision {
+  const facts = { operationId: command.id, command: command.type }
+  return refuse('not_found', `${command.type} refused: there is no operation ${command.id}`, facts)
+}
+
+/** An epoch that is carried must be the open one, or the one that a terminal event kept; a worker must carry it. */
+function leaseRefusal(target: Operation | Tombstone, command: ProposingCommand): Decision | undefined {
+  const { epoch, claimed } = leaseOf(target)
+  const carried = command.leaseEpoch
+  const facts = { ...truthOf(target, command.type), ...(epoch === undefined ? {} : { leaseEpoch: epoch }) }
+  if (carried !== undefined) {
+    if (carried === epoch) return undefined
+    const message = `${command.type} carries lease epoch ${carried} of operation ${command.id}, which is not its lease`
+    return refuse('stale_lease', message, { ...facts, carriedEpoch: carried })
+  }
+  const byOperator = command.type === 'FailOperation' && command.asOperator === true
+  if (!claimed || byOperator || !WORKER_COMMANDS.has(command.type)) return undefined
+  const message = `${command.type} of operation ${command.id} must carry the lease epoch: a worker holds it`
+  return refuse('lease_required', message, truthOf(target, command.type))
+}
+
+function leaseOf(target: Operation | Tombstone): { readonly epoch?: number; readonly claimed: boolean } {
+  if (!('registeredAt' in target)) {
+    const { leaseEpoch, claimed } = target
+    return leaseEpoch === undefined ? { claimed } : { epoch: leaseEpoch, claimed }
+  }
+  const { lease } = target
+  return lease === undefined ? { claimed: false } : { epoch: lease.epoch, claimed: lease.claimant !== undefined }
+}
+
+/** Peer guards come before the status, and are skipped where only a tombstone is left. */
+function peerRefusal(target: Operation | Tombstone, command: CommandOf<'PeerReady'>): Decision | undefined {
+  if (!('registeredAt' in target)) return undefined
+  if (!target.kindFacts.expectsPeer) {
+    const message = `operation ${target.id} is of kind ${target.kind}, which expects no peer`
+    return refuse('peer_not_expected', message, truthOf(target, command.type))
+  }
+  if (target.peer === undefined) return undefined
+  return refuse('already_peer_ready', `operation ${target.id} has its peer already`, truthOf(target, command.type))
+}
+
+/** A late report against the truth: on record once per epoch, wherever the operation stands; nothing else changes. */
+function recordContradiction(target: Operation | Tombstone, command: CommandOf<'RecordContradiction'>): Decision {
+  const { id, number, status } = target
+  const { claimed, epoch, result, error } = command
+  const truth = truthOf(target, command.type)
+  const present = 'registeredAt' in target
+  const ofOpenLease = present && target.lease?.open === true && (epoch === undefined || epoch === target.lease.epoch)
+  const contradicts = claimed === 'completed' ? status !== 'completed' : status === 'completed'
+  if (!contradicts || ofOpenLease || (!isTerminal(status) && epoch === undefined)) {
+    const message = `a report of ${claimed} does not contradict operation ${id} (${status})`
+    return refuse('contradiction_not_allowed', message, truth)
+  }
+  const recorded = present ? target.contradictions.map(({ leaseEpoch }) => leaseEpoch ?? null) : target.contradicted
+  if (recorded.includes(epoch ?? null)) {
+    return refuseIdempotent('already_requested', `that report about operation ${id} is on record`, truth)
+  }
+  const facts = { id, number, claimed, ...(epoch === undefined ? {} : { leaseEpoch: epoch }) }
+  const content = { ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) }
+  const event: LifecycleEvent = { type: 'ContradictionRecorded', facts, content }
+  const machineFacts = present ? machineFactsOf(target) : ABSENT_FACTS
+  return stepOf(status, machineFacts, 'ContradictionRecorded') === undefined
+    ? illegal(target, command)
+    : { type: 'accepted', events: [event] }
+}
+
+function isLive(target: Operation | Tombstone): target is Operation {
+  return 'registeredAt' in target && !isTerminal(target.status)
+}
+
+function terminalAnswer(target: Operation | Tombstone, command: OperationCommand): Decision {
+  if (command.type === 'ReconcileOperation') return evidenceOutdated(target, command)
+  const message = `${command.type} refused: operation ${target.id} is ${target.status}`
+  const facts = { ...truthOf(target, command.type), ...leaseFact(target) }
+  return IDEMPOTENT_ON_TERMINAL.has(command.type)
+    ? refuseIdempotent('already_terminal', message, facts)
+    : refuse('already_terminal', message, facts)
+}
+
+function leaseFact(target: Operation | Tombstone): { readonly leaseEpoch?: number } {
+  const { epoch } = leaseOf(target)
+  return epoch === undefined ? {} : { leaseEpoch: epoch }
+}
+
+function decideActive(
+  state: RegistryState,
+  operation: Operation,
+  command: ProposingCommand,
+  stamped: StampedCommand,
+): Decision {
+  const proposed = propose(operation, command, stamped, state.sequence + 1)
+  if (isDecision(proposed)) return proposed
+  const label = labelOf(proposed)
+  const legal = label !== undefined && stepOf(operation.status, machineFactsOf(operation), label) !== undefined
+  return legal ? { type: 'accepted', events: [proposed] } : illegal(operation, command)
+}
+
+function isDecision(proposed: LifecycleEvent | Decision): proposed is Decision {
+  return !('facts' in proposed)
+}
+
+function illegal(target: Operation | Tombstone, command: OperationCommand): Decision {
+  const message = `${command.type} is not legal for operation ${target.id}, which is ${target.status}`
+  return refuse('illegal_transition', message, truthOf(target, command.type))
+}
+
+/** The one event that a command asks for, after its own guards; the machine has the last word. */
+function propose(
+  operation: Operation,
+  command: ProposingCommand,
+  stamped: StampedCommand,
+  sequence: number,
+): LifecycleEvent | Decision {
+  const { id, number, attempt } = operation
+  const { at } = stamped
+  const of = { id, number }
+  switch (command.type) {
+    case 'ProvisioningSucceeded':
+      return claim(operation, command, stamped)
+    case 'ProvisioningFailed':
+      // Its event is FailOperation's, which is legal further on: here alone decide looks at the status itself.
+      if (operation.status !== 'provisioning') return illegal(operation, command)
+      return { type: 'OperationFailed', facts: { ...of, sequence }, content: { error: command.error } }
+    case 'AbortProvisioning':
+      return { type: 'OperationAborted', facts: { ...of, sequence }, content: reasonOf(command) }
+    case 'PeerReady':
+      return { type: 'PeerBecameReady', facts: of, content: { peer: command.peer } }
+    case 'ReportProgress': {
+      const { message, percent, processed, total } = command
+      const numbers = {
+        ...(percent === undefined ? {} : { percent }),
+        ...(processed === undefined ? {} : { processed }),
+        ...(total === undefined ? {} : { total }),
+      }
+      const content = message === undefined ? {} : { message }
+      return { type: 'ProgressReported', facts: { ...of, reports: 1, ...numbers }, content }
+    }
+    case 'RecordHeartbeat':
+      // A witness may sign for a queued operation, a heartbeat may not: it comes from a worker, so it needs an attempt.
+      if (operation.lease?.open !== true) return illegal(operation, command)
+      return { type: 'SignsOfLifeRecorded', facts: { signs: [[number, at]] }, content: {} }
+    case 'StartPhase':
+    case 'CompletePhase':
+    case 'FailPhase':
+      return proposePhase(operation, command)
+    case 'CompleteOperation': {
+      const unfinished = operation.phases.filter(({ status }) => status !== 'completed').map(({ name }) => name)
+      if (unfinished.length > 0) {
+        const facts = { ...truthOf(operation, command.type), phases: unfinished }
+        return refuse('phases_unfinished', `operation ${id} has unfinished phases: ${unfinished.join(', ')}`, facts)
+      }
+      return { type: 'OperationCompleted', facts: { ...of, sequence }, content: { result: command.result ?? null } }
+    }
+    case 'FailOperation':
+      return { type: 'OperationFailed', facts: { ...of, sequence }, content: { error: command.error } }
+    case 'RetryAttempt': {
+      const why = retryRefusal(operation)
+      if (why !== undefined) {
+        return refuse(why, `operation ${id} may not be tried again: ${why}`, {
+          ...truthOf(operation, command.type),
+          attempt,
+        })
+      }
+      const { error, notBeforeAt } = command
+      return { type: 'AttemptFailed', facts: { ...of, attempt, notBeforeAt }, content: { error } }
+    }
+    case 'RequestCancel':
+      return requestCancel(operation, command, at, sequence)
+    case 'CancelOperation':
+      return { type: 'OperationCancelled', facts: { ...of, sequence }, content: reasonOf(command) }
+    case 'RequestRetire':
+      if (operation.retireRequestedAt !== undefined) {
+        const truth = truthOf(operation, command.type)
+        return refuseIdempotent('already_requested', `operation ${id} was asked to retire before`, truth)
+      }
+      return { type: 'RetireRequested', facts: of, content: {} }
+    case 'MarkRetired':
+      return { type: 'OperationRetired', facts: { ...of, sequence }, content: reasonOf(command) }
+    case 'ReconcileOperation':
+      return reconcile(operation, command, stamped, sequence)
+    case 'RaiseAttention':
+    case 'ClearAttention':
+      return proposeAttention(operation, command)
+    case 'RollbackRegistration': {
+      const why = rollbackRefusal(operation, command)
+      if (why !== undefined) {
+        const facts = { ...truthOf(operation, command.type), why }
+        return refuse('rollback_refused', `the registration of operation ${id} stays: ${why}`, facts)
+      }
+      return { type: 'RegistrationRolledBack', facts: of, content: {} }
+    }
+    default:
+      return command satisfies never
+  }
+}
+
+function claim(
+  operation: Operation,
+  command: CommandOf<'ProvisioningSucceeded'>,
+  { at, resolved }: StampedCommand,
+): LifecycleEvent | Decision {
+  const { id, number, attempt, notBeforeAt, lease } = operation
+  if (notBeforeAt !== undefined && notBeforeAt > at) {
+    const facts = { ...truthOf(operation, command.type), notBeforeAt }
+    return refuse('not_due', `operation ${id} may not be claimed before ${notBeforeAt}`, facts)
+  }
+  const claimant = command.claimant ?? resolved.claimant
+  if (lease?.open === true && operation.retireRequestedAt === undefined) {
+    const facts = { ...truthOf(operation, command.type), claimant: lease.claimant }
+    const message = `operation ${id} is claimed already`
+    return lease.claimant?.id === claimant?.id
+      ? refuseIdempotent('already_claimed', message, { ...facts, leaseEpoch: lease.epoch })
+      : refuse('already_claimed', message, facts)
+  }
+  return {
+    type: 'OperationStarted',
+    facts: { id, number, attempt, ...(claimant === undefined ? {} : { claimant }) },
+    content: {},
+  }
+}
+
+/** In provisioning nobody has to be asked, so a cancel comes true at once; the machine says which of the two it is. */
+function requestCancel(
+  operation: Operation,
+  command: CommandOf<'RequestCancel'>,
+  at: number,
+  sequence: number,
+): LifecycleEvent | Decision {
+  const { id, number, cancel } = operation
+  if (cancel !== undefined) {
+    const facts = { ...truthOf(operation, command.type), deadlineAt: cancel.deadlineAt }
+    return refuseIdempotent('already_requested', `a cancel of operation ${id} was requested before`, facts)
+  }
+  const graceMs = (operation.policy ?? DEFAULT_POLICY).cancelGraceMs
+  const content = reasonOf(command)
+  const asked = stepOf(operation.status, machineFactsOf(operation), 'CancelRequested')
+  if (asked === undefined) return { type: 'OperationCancelled', facts: { id, number, sequence }, content }
+  return { type: 'CancelRequested', facts: { id, number, deadlineAt: command.deadlineAt ?? at + graceMs }, content }
+}
+
+/** Phases go in order, one at a time; a failed or interrupted one may be started again. */
+function proposePhase(
+  operation: Operation,
+  command: CommandOf<'StartPhase' | 'CompletePhase' | 'FailPhase'>,
+): LifecycleEvent | Decision {
+  const { id, number, attempt, phases, kindFacts } = operation
+  const { phase: name } = command
+  const truth = { ...truthOf(operation, command.type), phase: name }
+  const index = phases.findIndex((phase) => phase.name === name)
+  const isNew = index === -1 && kindFacts.phases === null && command.type === 'StartPhase'
+  if (index === -1 && !isNew) {
+    return refuse('unknown_phase', `operation ${id} has no phase ${name}`, {
+      ...truth,
+      phases: phases.map((phase) => phase.name),
+    })
+  }
+  const before = isNew ? phases : phases.slice(0, index)
+  const inOrder = before.every(({ status }) => status === 'completed')
+  if (!inOrder || !mayFollow(phases[index], command.type)) {
+    const facts = { ...truth, phaseStatus: phases[index]?.status }
+    return refuse('phase_out_of_order', `${command.type} of phase ${name} of operation ${id} is out of order`, facts)
+  }
+  const facts = { id, number, phase: name, attempt }
+  if (command.type === 'StartPhase') return { type: 'PhaseStarted', facts, content: {} }
+  return command.type === 'CompletePhase'
+    ? { type: 'PhaseCompleted', facts, content: { result: command.result ?? null } }
+    : { type: 'PhaseFailed', facts, content: { error: command.error } }
+}
+
+function mayFollow(phase: Phase | undefined, command: 'StartPhase' | 'CompletePhase' | 'FailPhase'): boolean {
+  if (command === 'StartPhase')
+    return phase === undefined || (phase.status !== 'started' && phase.status !== 'completed')
+  return phase?.status === 'started'
+}
+
+/** Raised once and cleared once per attempt and rule. */
+function proposeAttention(
+  operation: Operation,
+  command: CommandOf<'RaiseAttention' | 'ClearAttention'>,
+): LifecycleEvent | Decision {
+  const { id, number, attempt, attention } = operation
+  const { rule } = command
+  const known = attention.find((one) => one.rule === rule)
+  const isSo = command.type === 'RaiseAttention' ? known !== undefined : known?.raised !== true
+  if (isSo) {
+    const facts = { ...truthOf(operation, command.type), rule }
+    return refuseIdempotent(
+      'already_requested',
+      `${command.type} of operation ${id} for ${rule}: it is so already`,
+      facts,
+    )
+  }
+  const facts = { id, number, attempt, rule }
+  return command.type === 'RaiseAttention'
+    ? { type: 'AttentionRaised', facts, content: {} }
+    : { type: 'AttentionCleared', facts, content: {} }
+}
+
+function rollbackRefusal(operation: Operation, command: CommandOf<'RollbackRegistration'>): string | undefined {
+  if (operation.registrationCommandId !== command.registrationCommandId) return 'another command registered it'
+  if (operation.startedAt !== undefined) return 'it was claimed'
+  if (operation.joined) return 'another registration joined it'
+  return operation.waitedFor ? 'a wait relies on it' : undefined
+}
+
+function reasonOf({ reason }: { readonly reason?: string }): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
+}
