@@ -179,6 +179,8 @@ export interface Resolved {
   readonly claimant?: Claimant
   readonly waitId?: string
   readonly deadlineAt?: number
+  /** How many reports of progress this one stands for; 1 when not given. */
+  readonly reports?: number
 }
 
 /**

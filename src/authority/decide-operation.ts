@@ -186,7 +186,7 @@ function propose(
         ...(total === undefined ? {} : { total }),
       }
       const content = message === undefined ? {} : { message }
-      return { type: 'ProgressReported', facts: { ...of, reports: 1, ...numbers }, content }
+      return { type: 'ProgressReported', facts: { ...of, reports: stamped.resolved.reports ?? 1, ...numbers }, content }
     }
     case 'RecordHeartbeat':
       // A witness may sign for a queued operation, a heartbeat may not: it comes from a worker, so it needs an attempt.

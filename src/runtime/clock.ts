@@ -1,0 +1,42 @@
+/**
+ * Time as a part that is handed in: the wall clock for what is stored, a monotonic one for what is measured, and timers.
+ * Tests and simulations hand in one that they move by hand.
+ */
+export interface Clock {
+  /** Epoch milliseconds; may step back. */
+  now(): number
+  /** Milliseconds that never step back; only differences mean something. */
+  monotonicNow(): number
+  /** Calls once after so many milliseconds, at the earliest. Returns the way to stop it, which may be called twice. */
+  after(ms: number, call: () => void): () => void
+}
+
+/** setTimeout fires at once for more than 2^31 - 1 ms; whoever waits longer is woken early and looks again. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** The machine's clock. Its timers keep no process alive. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  monotonicNow: () => performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, Math.min(Math.max(0, ms), TIMER_MS_MAX))
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Ends after so many milliseconds, or with the signal's reason as soon as that aborts. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const stop = clock.after(ms, () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    })
+    const abort = () => {
+      stop()
+      reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
