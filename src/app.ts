@@ -1,0 +1,117 @@
+/**
+ * Composition: the only file that knows everyone. Opens a log, puts the shell over it, and hands out the API for embedding.
+ *
+ *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
+ */
+import { DEFAULT_BOUNDS } from './authority/bounds.ts'
+import { DEFAULT_LIMITS, type Limits } from './authority/events.ts'
+import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
+import type { VerdictDoor } from './client/door.ts'
+import { Verdict, type VerdictDefaults } from './client/verdict.ts'
+import { SettingsError, type SettingsInput, settingsOf } from './config.ts'
+import type { EventStore } from './event-store/event-store.ts'
+import { openMemoryStore } from './event-store/memory.ts'
+import { memorySnapshotCache, openSnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
+import { openSqliteStore } from './event-store/sqlite.ts'
+import { type Clock, SYSTEM_CLOCK } from './runtime/clock.ts'
+import { type RandomSource, systemRandom } from './runtime/ids.ts'
+import { Shell } from './shell/shell.ts'
+
+export interface OpenOptions extends VerdictDefaults {
+  readonly settings?: SettingsInput
+  /** What is known of kinds of operations; others live by the defaults. */
+  readonly kinds?: KindDefinitions
+  /** For registries that open without limits of their own. */
+  readonly limits?: Partial<Limits>
+  readonly clock?: Clock
+  readonly random?: RandomSource
+}
+
+/** A node over a log: the door, and the log under it for those who replay and verify. */
+export interface EmbeddedNode {
+  readonly door: VerdictDoor
+  readonly store: EventStore
+}
+
+/** `memory:` keeps everything in this process and nowhere else. */
+export const MEMORY_LOCATION = 'memory:'
+
+/**
+ * Verdict over an embedded log: a file, made when it is missing, or `memory:`. What is acknowledged is on disk. Throws
+ * LogError for a file that can't be opened, SettingsError for settings or kinds that contradict themselves.
+ */
+export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
+  const { door } = await openNode(location, options)
+  return new Verdict(door, options)
+}
+
+/** The same, one floor lower: for tools that need the log itself. */
+export async function openNode(location: string, options: OpenOptions = {}): Promise<EmbeddedNode> {
+  const settings = settingsOf(options.settings)
+  const kinds = checkedKinds(options.kinds ?? {})
+  const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
+  const { store, snapshots } = await openLog(location, settings.lockWaitMs, clock)
+  const shell = new Shell({
+    store,
+    snapshots,
+    clock,
+    random,
+    settings: {
+      ...settings,
+      bounds: { ...DEFAULT_BOUNDS, ...settings },
+      clock,
+      random,
+      kinds,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    },
+  })
+  return { store, door: embeddedDoor(shell, store, snapshots) }
+}
+
+async function openLog(
+  location: string,
+  lockWaitMs: number,
+  clock: Clock,
+): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
+  const now = () => clock.now()
+  if (location === MEMORY_LOCATION) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
+  const store = await openSqliteStore({ path: location, lockWaitMs, now })
+  return { store, snapshots: openSnapshotCache(`${location}-snapshots`) }
+}
+
+/** The shell as it is; closing it closes what it stands on, in order. */
+function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache): VerdictDoor {
+  return {
+    send: (...args) => shell.send(...args),
+    snapshot: (...args) => shell.snapshot(...args),
+    list: (...args) => shell.list(...args),
+    overview: (...args) => shell.overview(...args),
+    outcome: (...args) => shell.outcome(...args),
+    wait: (...args) => shell.wait(...args),
+    completions: (...args) => shell.completions(...args),
+    cursor: (...args) => shell.cursor(...args),
+    moveCursor: (...args) => shell.moveCursor(...args),
+    collect: (...args) => shell.collect(...args),
+    history: (...args) => shell.history(...args),
+    onLease: (...args) => shell.onLease(...args),
+    async close() {
+      await shell.close()
+      await store.close()
+      snapshots.close()
+    },
+  }
+}
+
+function checkedKinds(kinds: KindDefinitions): KindDefinitions {
+  for (const [kind, definition] of Object.entries(kinds)) {
+    const parsed = kindDefinitionSchema.safeParse(definition)
+    if (parsed.success) continue
+    const [issue] = parsed.error.issues
+    throw new SettingsError(
+      `kind "${kind}": ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
+    )
+  }
+  const [violation] = kindViolations(kinds)
+  if (violation !== undefined) throw new SettingsError(violation.message)
+  return kinds
+}

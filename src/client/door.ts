@@ -1,0 +1,149 @@
+/**
+ * What a door offers to those who use Verdict: commands in, answers and refusals out, as values. Embedding has one that
+ * calls the shell in process, a server's client one that speaks HTTP; everything above (verdict.ts) is the same for both.
+ */
+import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
+import type { Command } from '../authority/commands.ts'
+import type { EventMetadata, LifecycleEvent, Limits } from '../authority/events.ts'
+import type { Outcome } from '../authority/operation.ts'
+import type { OperationView } from '../authority/operation-view.ts'
+import type { FeedRow } from '../authority/registry.ts'
+import type { Rejection } from '../authority/rejections.ts'
+import type { PresentStatus } from '../authority/status.ts'
+
+export interface RegistryAddress {
+  readonly workspace: string
+  readonly owner: string
+}
+
+export interface SendOptions {
+  /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
+  readonly commandId?: string
+  readonly actor?: string
+  readonly correlationId?: string
+  readonly causationId?: string
+  readonly traceparent?: string
+}
+
+export interface OperationSnapshot extends OperationView {
+  readonly workspace: string
+  readonly owner: string
+  /** Watchers on this node. */
+  readonly watchers: number
+}
+
+/** How a wait stands; members in the order asked. */
+export interface WaitAnswer {
+  readonly waitId: string
+  readonly mode: 'all' | 'any'
+  readonly ending: 'satisfied' | 'expired' | 'cancelled'
+  readonly members: readonly WaitMember[]
+  /** Id of the first one, for a wait for any. */
+  readonly winner?: string
+}
+
+export interface WaitMember {
+  readonly id: string
+  readonly number: number
+  /** Absent while it has not ended. */
+  readonly outcome?: Outcome
+}
+
+export interface WaitRequest {
+  readonly mode: 'all' | 'any'
+  readonly ids: readonly string[]
+  readonly waitId?: string
+  readonly runId?: string
+  /** Epoch ms. */
+  readonly deadlineAt?: number
+  /** Aborting cancels the wait. */
+  readonly signal?: AbortSignal
+}
+
+export type CompletionPage =
+  | { readonly type: 'entries'; readonly entries: readonly FeedRow[]; readonly watermark: number }
+  /** Entries after the cursor were dropped by retention: read on after `droppedThrough`. */
+  | {
+      readonly type: 'gap'
+      readonly requestedAfter: number
+      readonly droppedThrough: number
+      readonly watermark: number
+    }
+
+export interface CompletionsRequest {
+  /** Sequence of the last entry that was seen; 0 for none. */
+  readonly after: number
+  readonly limit?: number
+  /** Wait for an entry when there is none yet, until the signal aborts. */
+  readonly wait?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface RegistryOverview extends RegistryAddress {
+  readonly registryId?: string
+  readonly limits: Limits
+  readonly retired: boolean
+  readonly active: number
+  readonly retained: number
+  readonly waits: number
+  readonly watermark: number
+  readonly revision: number
+}
+
+/** One event of an operation's story. */
+export interface HistoryEntry {
+  readonly revision: number
+  readonly position: bigint
+  readonly event: LifecycleEvent
+  readonly metadata: EventMetadata
+}
+
+export type Refusable<T> =
+  | { readonly type: 'answered'; readonly answer: T }
+  | { readonly type: 'refused'; readonly rejection: Rejection }
+
+export interface VerdictDoor {
+  /** Checks, decides and stores a command. Answers when the answer is true for good. Never rejects for a refusal. */
+  send(
+    registry: RegistryAddress,
+    command: Command | Readonly<Record<string, unknown>>,
+    options?: SendOptions,
+  ): Promise<CommandResult>
+  /** Undefined for an operation that is not there or no longer held; see `outcome` for those that were evicted. */
+  snapshot(registry: RegistryAddress, id: string): Promise<OperationSnapshot | undefined>
+  /** Active and retained operations, oldest registration first. */
+  list(registry: RegistryAddress): Promise<readonly OperationSnapshot[]>
+  overview(registry: RegistryAddress): Promise<RegistryOverview>
+  /** The one outcome, as soon as there is one; at once when it is known, evicted operations included. */
+  outcome(
+    registry: RegistryAddress,
+    id: string,
+    signal?: AbortSignal,
+  ): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>>
+  wait(registry: RegistryAddress, request: WaitRequest, options?: SendOptions): Promise<Refusable<WaitAnswer>>
+  completions(registry: RegistryAddress, request: CompletionsRequest): Promise<Refusable<CompletionPage>>
+  /** The named consumer's cursor: 0 before it was ever moved. */
+  cursor(registry: RegistryAddress, name: string): Promise<number>
+  /** Moves it forward; a lower value leaves it where it is. */
+  moveCursor(
+    registry: RegistryAddress,
+    name: string,
+    sequence: number,
+  ): Promise<Refusable<{ readonly sequence: number }>>
+  /** Retained terminal operations in completion order, once; the same command id gives the same list again. */
+  collect(
+    registry: RegistryAddress,
+    options?: SendOptions,
+  ): Promise<Refusable<{ readonly operations: readonly OperationSnapshot[]; readonly answer: CommandAnswer }>>
+  /** The events of an operation, oldest first; of the newest life of its id. */
+  history(registry: RegistryAddress, id: string): Promise<readonly HistoryEntry[]>
+  /** Calls the listener when the lease is lost or a cancel is asked; at once when it is so already. Returns the way to stop. */
+  onLease(
+    registry: RegistryAddress,
+    lease: { readonly id: string; readonly leaseEpoch: number },
+    listener: (cause: LeaseCause) => void,
+  ): () => void
+  close(): Promise<void>
+}
+
+export type LeaseCause = 'cancel_requested' | 'attempt_lost' | 'ended'

@@ -1,0 +1,69 @@
+/**
+ * Every number that someone may tune and that is not about kinds of operations: one place, a default, a unit in the name.
+ * Checked before anything starts; a bad one stops the start with a sentence.
+ */
+import { z } from 'zod'
+
+const count = z.int().min(0)
+const ms = z.int().min(0)
+const positive = z.int().min(1)
+
+const HOUR = 3_600_000
+
+export const settingsSchema = z.strictObject({
+  /** Appends that one command may lose to others before it is answered `contention`. */
+  conflictsMax: positive.default(16),
+  /** After so long an append whose fate is unknown its callers are answered `outcome_unknown`. */
+  unknownWaitMs: ms.default(10_000),
+  /** Progress beyond the first reports of an attempt is stored once in so long; 0 stores each report. */
+  progressCoalesceMs: ms.default(1_000),
+  progressStoredAtOnce: count.default(10),
+  /** For waits that name no deadline. */
+  waitDeadlineMs: positive.default(HOUR),
+  waitDeadlineMsMax: positive.default(7 * 24 * HOUR),
+  /** Bytes of registries in memory that nobody needs at the moment, by estimate. */
+  hotBytesMax: positive.default(256 * 1024 * 1024),
+  /** Events since the last snapshot that make a new one worth while when a registry is let go. */
+  snapshotEvents: positive.default(1_000),
+  /** Named cursors of one owner's completion feed. */
+  cursorNamesMax: positive.default(64),
+  /** How long a store that others write is waited for. */
+  lockWaitMs: ms.default(2_000),
+  nameBytesMax: positive.default(128),
+  contentBytesMax: positive.max(448 * 1024).default(64 * 1024),
+  labelsMax: count.default(16),
+  labelNameBytesMax: positive.default(64),
+  labelValueBytesMax: count.default(256),
+  phasesMax: positive.default(64),
+  waitMembersMax: positive.default(10_000),
+  commandsPerBatchMax: positive.default(256),
+  commandsQueuedMax: positive.default(4_096),
+  appendBytesMax: positive.max(512 * 1024).default(512 * 1024),
+  terminationBytesMax: positive.max(960 * 1024).default(960 * 1024),
+  jsonDepthMax: positive.max(512).default(64),
+})
+
+export type Settings = Readonly<z.infer<typeof settingsSchema>>
+export type SettingsInput = Readonly<z.input<typeof settingsSchema>>
+
+/** A setting that can't be: names it, what was expected, what was met. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+  readonly code = 'invalid_settings'
+}
+
+/** The settings with their defaults. Throws SettingsError. */
+export function settingsOf(input: SettingsInput = {}): Settings {
+  const parsed = settingsSchema.safeParse(input)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new SettingsError(`setting ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`)
+  }
+  const { waitDeadlineMs, waitDeadlineMsMax } = parsed.data
+  if (waitDeadlineMs > waitDeadlineMsMax) {
+    throw new SettingsError(
+      `setting waitDeadlineMs = ${waitDeadlineMs} is above waitDeadlineMsMax = ${waitDeadlineMsMax}: lower it, or raise the other`,
+    )
+  }
+  return parsed.data
+}

@@ -1,0 +1,248 @@
+/**
+ * A registry in memory: its writer, and all who listen to it on this node. Effects end here: they resolve watchers and
+ * waits, wake feed readers, reach workers and set timers. Nothing here is a source of truth; all of it may die with the
+ * process.
+ */
+
+import { answerFromState, nextHeartbeatBefore } from '../authority/command-answer.ts'
+import type { Command } from '../authority/commands.ts'
+import { decide } from '../authority/decide.ts'
+import type { Effect } from '../authority/effects.ts'
+import type { Operation, Outcome } from '../authority/operation.ts'
+import type { EndedWait, RegistryState } from '../authority/registry.ts'
+import { ChannelClosed } from '../runtime/channel-closed.ts'
+import { sleep } from '../runtime/clock.ts'
+import { type AddressedCommand, addressCommand, stampCommand } from './command-stamp.ts'
+import { HeldProgress } from './held-progress.ts'
+import { LeaseSignals } from './lease-signals.ts'
+import { type OwnCommand, RegistryWriter, SHELL, type WriterParts, type WriterSettings } from './registry-writer.ts'
+import { SignsOfLife } from './signs-of-life.ts'
+import type { Sender, Settlement } from './ticket.ts'
+import { Waiters } from './waiters.ts'
+
+export interface HotSettings extends WriterSettings {
+  /** 0 stores each report of progress. */
+  readonly progressCoalesceMs: number
+  /** Reports of an attempt that are stored at once before any is held. */
+  readonly progressStoredAtOnce: number
+}
+
+export interface HotParts extends Omit<WriterParts, 'runEffect' | 'before' | 'settings'> {
+  readonly settings: HotSettings
+}
+
+/** What a watcher is told. */
+export interface Notice {
+  readonly id: string
+  readonly number: number
+  readonly outcome: Outcome
+  readonly sequence: number
+  readonly revision: number
+}
+
+const FEED = 'feed'
+const EXPIRY_RETRY_MS = 1_000
+
+export class HotRegistry {
+  readonly writer: RegistryWriter
+  readonly watchers = new Waiters<number, Notice>()
+  readonly waits = new Waiters<string, EndedWait>()
+  readonly feed = new Waiters<typeof FEED, number>()
+  readonly leases = new LeaseSignals()
+  readonly stream: string
+  readonly #parts: HotParts
+  readonly #signs: SignsOfLife
+  readonly #progress: HeldProgress
+  readonly #expiries = new Map<string, () => void>()
+  #isClosing = false
+
+  constructor(parts: HotParts) {
+    this.#parts = parts
+    this.stream = parts.stream
+    const { clock, settings } = parts
+    this.#signs = new SignsOfLife(clock, async (command) => (await this.#own(command)).result.type === 'answered')
+    this.#signs.onDue = (dueBefore) => void this.#signs.flush(this.writer.durable.state, dueBefore)
+    this.#progress = new HeldProgress(clock, settings.progressCoalesceMs, settings.progressStoredAtOnce, (held) => {
+      void this.writer.submit(held.addressed, held.sender)
+    })
+    this.writer = new RegistryWriter({
+      ...parts,
+      runEffect: (effect, state) => this.#run(effect, state),
+      before: (command, state) => this.#before(command, state),
+    })
+    void this.writer.loaded.then(() => this.#loaded())
+  }
+
+  /** Whether somebody on this node would miss it. */
+  get isNeeded(): boolean {
+    const listeners = this.watchers.size + this.waits.size + this.feed.size + this.leases.size
+    return listeners > 0 || !this.writer.isIdle || this.#signs.size > 0 || this.#progress.size > 0
+  }
+
+  /** Decides a command, and answers it when the answer is true for good. Never rejects. */
+  async submit(addressed: AddressedCommand, sender: Sender): Promise<Settlement> {
+    const { command } = addressed
+    if (command.type === 'RecordHeartbeat' || command.type === 'ReportProgress') {
+      const heard = this.#hear(command, addressed, sender)
+      if (heard !== undefined) return heard
+    }
+    return this.writer.submit(addressed, sender)
+  }
+
+  /** Resolves with the wait as soon as it is over. */
+  async waitEnded(waitId: string, signal?: AbortSignal): Promise<EndedWait | undefined> {
+    const { state } = this.writer.durable
+    const ended = state.endedWaits.get(waitId)
+    if (ended !== undefined) return ended
+    return state.waits.has(waitId) ? this.waits.next(waitId, signal) : undefined
+  }
+
+  /** The watermark, as soon as the feed has a row above a sequence. */
+  async feedBeyond(sequence: number, signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const newest = this.writer.durable.state.feed
+      const last = newest.size === 0 ? 0 : (newest.at(newest.next - 1)?.sequence ?? 0)
+      if (last > sequence) return
+      await this.feed.next(FEED, signal)
+    }
+  }
+
+  /** Writes what was heard, finishes what is under way, tells everybody who still waits. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await this.writer.loaded
+    for (const held of this.#progress.take()) void this.writer.submit(held.addressed, held.sender)
+    if (!this.writer.isUnresolved) await this.#signs.flush(this.writer.durable.state)
+    this.#signs.stop()
+    for (const stop of this.#expiries.values()) stop()
+    this.#expiries.clear()
+    this.writer.close()
+    await this.writer.idle()
+    this.#closeChannels('shutdown')
+  }
+
+  #closeChannels(reason: 'shutdown' | 'registry_stopped'): void {
+    const error = new ChannelClosed(reason)
+    this.watchers.closeAll(error)
+    this.waits.closeAll(error)
+    this.feed.closeAll(error)
+  }
+
+  #loaded(): void {
+    if (this.writer.stopped !== undefined) this.#closeChannels('registry_stopped')
+    for (const { waitId, deadlineAt } of this.writer.durable.state.waits.values()) this.#expireAt(waitId, deadlineAt)
+  }
+
+  /** A heartbeat, or progress that may be held, answered as heard: on the state that is followed, without a write. */
+  #hear(
+    command: Extract<Command, { type: 'RecordHeartbeat' | 'ReportProgress' }>,
+    addressed: AddressedCommand,
+    sender: Sender,
+  ): Settlement | undefined {
+    const { durable } = this.writer
+    const operation = durable.state.operations.get(command.id)
+    if (operation === undefined || this.#isClosing) return undefined
+    if (command.type === 'ReportProgress' && !this.#progress.mayHold(operation)) return undefined
+    const stamped = stampCommand(addressed, durable.state, this.#parts.settings)
+    if (!('resolved' in stamped) || decide(durable.state, stamped).type !== 'accepted') return undefined
+    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(operation, command.type)
+    if (command.type === 'RecordHeartbeat') this.#signs.hear(operation, stamped.at)
+    else this.#progress.hold(operation.id, command, addressed, sender)
+    const place = { revision: durable.state.revision, position: durable.position }
+    const answer = answerFromState(operation, durable.state, place)
+    const expected = nextHeartbeatBefore(operation, stamped.at)
+    return { result: { type: 'answered', answer: { ...answer, changed: true, nextHeartbeatBefore: expected } } }
+  }
+
+  #cannotHear({ id, number, status }: Operation, command: string): Settlement {
+    const { durable } = this.writer
+    const message = `${command} refused: signs of life can't be written at the moment`
+    const facts = { operationId: id, number, currentStatus: status, command, retryable: true }
+    const place = { revision: durable.state.revision, position: durable.position }
+    return { result: { type: 'refused', rejection: { code: 'store_unavailable', message, facts }, place } }
+  }
+
+  /** What was only heard must stand in the log before a verdict is spoken, or before a worker's last word. */
+  #before(command: Command, state: RegistryState): readonly OwnCommand[] {
+    switch (command.type) {
+      case 'RecordHeartbeat':
+      case 'ReportProgress':
+      case 'RecordSigns':
+        return []
+      case 'ReconcileOperation':
+        return [
+          ...this.#progress.take(command.id),
+          ...this.#signs.commands(state).map((signs) => ({ addressed: this.#address(signs), sender: SHELL })),
+        ]
+      case 'TerminateOwner':
+      case 'RetireOwner':
+        return this.#progress.take()
+      default:
+        return 'id' in command && command.id !== undefined ? this.#progress.take(command.id) : []
+    }
+  }
+
+  #run(effect: Effect, state: RegistryState): void {
+    switch (effect.type) {
+      case 'NotifyWatchers': {
+        const { id, number, outcome, sequence, revision } = effect
+        this.watchers.tell(number, { id, number, outcome, sequence, revision })
+        return
+      }
+      case 'CloseWatchers':
+        this.watchers.close(effect.number, new ChannelClosed(effect.reason))
+        return
+      case 'SatisfyWait':
+      case 'EndWait': {
+        this.#expiries.get(effect.waitId)?.()
+        this.#expiries.delete(effect.waitId)
+        const ended = state.endedWaits.get(effect.waitId)
+        if (ended !== undefined) this.waits.tell(effect.waitId, ended)
+        return
+      }
+      case 'WakeFeed':
+        this.feed.tell(FEED, effect.watermark)
+        return
+      case 'AbortAttempt':
+        this.leases.abort(effect.leaseEpoch, effect.cause)
+        return
+      case 'ScheduleDeadline':
+        if ('waitId' in effect) this.#expireAt(effect.waitId, effect.at)
+        return
+      case 'ExposePeer':
+      case 'EvictRecord':
+        // The state itself shows the peer and has let the record go; nobody on this node holds a copy of either.
+        return
+      default:
+        effect satisfies never
+    }
+  }
+
+  #expireAt(waitId: string, deadlineAt: number): void {
+    const { clock } = this.#parts
+    this.#expiries.get(waitId)?.()
+    this.#expiries.set(
+      waitId,
+      clock.after(deadlineAt - clock.now(), () => void this.#expire(waitId, deadlineAt)),
+    )
+  }
+
+  /** A timer may fire early (a clock that was stepped, a very long wait): then it is set again. */
+  async #expire(waitId: string, deadlineAt: number): Promise<void> {
+    const { clock } = this.#parts
+    if (this.#isClosing) return
+    const { result } = await this.#own({ type: 'ExpireWait', waitId })
+    const isOver = result.type === 'answered' || result.rejection.code === 'wait_not_active'
+    if (isOver || this.#isClosing || !this.writer.durable.state.waits.has(waitId)) return
+    await sleep(clock, EXPIRY_RETRY_MS)
+    this.#expireAt(waitId, deadlineAt)
+  }
+
+  #own(command: Command): Promise<Settlement> {
+    return this.writer.submit(this.#address(command), SHELL)
+  }
+
+  #address(command: Command): AddressedCommand {
+    return addressCommand(command, undefined, this.#parts.settings)
+  }
+}

@@ -1,0 +1,59 @@
+/** A command on its way to its answer. It is answered once, however often it has to be decided. */
+
+import type { CommandResult } from '../authority/command-answer.ts'
+import type { Decision } from '../authority/decision.ts'
+import type { RegistryState } from '../authority/registry.ts'
+import type { AddressedCommand } from './command-stamp.ts'
+
+/** Who sends a command, and on whose thread of work: stored with its events. */
+export interface Sender {
+  readonly actor: string
+  readonly correlationId?: string
+  readonly causationId?: string
+  readonly traceparent?: string
+}
+
+/** A result, and for an accepted command the state that it was decided on. */
+export interface Settlement {
+  readonly result: CommandResult
+  readonly stateBefore?: RegistryState
+}
+
+/** A decision without events, and the revision of the state that it was taken on. */
+export interface Withheld {
+  readonly decision: Exclude<Decision, { type: 'accepted' }>
+  readonly revision: number
+}
+
+export class Ticket {
+  readonly addressed: AddressedCommand
+  readonly sender: Sender
+  /** Place in the order of arrival at this registry. */
+  readonly order: number
+  readonly settled: Promise<Settlement>
+  /** How often a conflict undid its decision. */
+  conflicts = 0
+  /** A head of the stream that was read after this command arrived. */
+  headRevision: number | undefined
+  withheld: Withheld | undefined
+  #settle: ((settlement: Settlement) => void) | undefined
+
+  constructor(addressed: AddressedCommand, sender: Sender, order: number) {
+    this.addressed = addressed
+    this.sender = sender
+    this.order = order
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  get isSettled(): boolean {
+    return this.#settle === undefined
+  }
+
+  /** The first settlement counts; others are forgotten. */
+  settle(settlement: Settlement): void {
+    this.#settle?.(settlement)
+    this.#settle = undefined
+  }
+}
