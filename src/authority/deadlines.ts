@@ -71,6 +71,20 @@ export function earliestDeadline(facts: DeadlineFacts): Deadline | undefined {
   return earliest
 }
 
+/** Whether two standings of one operation may differ in their deadlines: a look at facts that is cheaper than computing them. */
+export function movesDeadlines(before: DeadlineFacts, after: DeadlineFacts): boolean {
+  return (
+    before.status !== after.status ||
+    before.lastSignAt !== after.lastSignAt ||
+    before.claimedAt !== after.claimedAt ||
+    before.progress !== after.progress ||
+    before.cancel !== after.cancel ||
+    before.retireRequestedAt !== after.retireRequestedAt ||
+    before.notBeforeAt !== after.notBeforeAt ||
+    before.attemptEndedAt !== after.attemptEndedAt
+  )
+}
+
 /** A witness's sign of life counts for a queued operation too: it is the last sign of an attempt that has no claim yet. */
 function queuedSince({ registeredAt, attemptEndedAt, notBeforeAt, lastSignAt }: DeadlineFacts): number {
   return Math.max(attemptEndedAt ?? registeredAt, notBeforeAt ?? 0, lastSignAt ?? 0)

@@ -1,0 +1,71 @@
+/** How a life begins, and how a registration that never reached its caller is undone. */
+import { markRolledBack } from './command-memory.ts'
+import { earliestDeadline } from './deadlines.ts'
+import { type Effect, scheduleOf } from './effects.ts'
+import type { EventOf, RecordedEvent } from './events.ts'
+import type { Operation, Phase } from './operation.ts'
+import { ABSENT_FACTS } from './operation-facts.ts'
+import { stepOf } from './operation-machine.ts'
+import { contradict, type Draft, operationOf, putOperation, releaseKey, statusAfter } from './registry-draft.ts'
+
+export function register(
+  draft: Draft,
+  recorded: RecordedEvent,
+  event: EventOf<'OperationRegistered'>,
+): readonly Effect[] {
+  const { facts, content } = event
+  const { id, key } = facts
+  if (draft.operations.has(id) || draft.tombstones.has(id)) contradict(recorded, `the id ${id} is taken`)
+  if (key !== undefined && draft.keys.has(key)) contradict(recorded, `the key ${key} is held by an active operation`)
+  const status = stepOf('absent', ABSENT_FACTS, 'OperationRegistered')
+  if (status !== 'provisioning') return contradict(recorded, 'the machine has no way to begin')
+  const { phaseResults: _folded, ...described } = content
+  const operation: Operation = {
+    ...facts,
+    ...described,
+    number: recorded.revision,
+    status,
+    registrationCommandId: recorded.metadata.commandId,
+    joined: false,
+    waitedFor: false,
+    waits: [],
+    attempt: 1,
+    registeredAt: recorded.metadata.at,
+    progress: { count: 0, inAttempt: 0 },
+    phases: phasesOf(event),
+    attention: [],
+    contradictions: [],
+    lastRevision: recorded.revision,
+  }
+  putOperation(draft, operation)
+  draft.ids = draft.ids.set(operation.number, id, draft.edit)
+  if (key !== undefined) draft.keys = draft.keys.set(key, operation.number, draft.edit)
+  draft.activeCount += 1
+  const deadline = earliestDeadline(operation)
+  return deadline === undefined ? [] : [scheduleOf(operation, deadline)]
+}
+
+/** Declared phases in their order, with the results that a retry carried over. */
+function phasesOf({ facts, content }: EventOf<'OperationRegistered'>): readonly Phase[] {
+  const results = content.phaseResults ?? {}
+  return (facts.kindFacts.phases ?? Object.keys(results)).map((name) => {
+    const result = results[name]
+    return result === undefined ? { name, status: 'pending' } : { name, status: 'completed', result }
+  })
+}
+
+export function rollBack(
+  draft: Draft,
+  recorded: RecordedEvent,
+  event: EventOf<'RegistrationRolledBack'>,
+): readonly Effect[] {
+  const operation = operationOf(draft, recorded, event.facts)
+  if (statusAfter(operation, recorded) !== 'absent') contradict(recorded, `it would leave ${operation.id} in being`)
+  const { id, number } = operation
+  draft.operations = draft.operations.delete(id, draft.edit)
+  draft.ids = draft.ids.delete(number, draft.edit)
+  releaseKey(draft, operation)
+  draft.activeCount -= 1
+  markRolledBack(draft, operation)
+  return [{ type: 'CloseWatchers', number, id, reason: 'rolled_back' }]
+}
