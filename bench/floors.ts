@@ -1,0 +1,146 @@
+/**
+ * What the machine gives without the product: the product's own table and statements fed with ready bytes, and a bare
+ * append with fdatasync. Each commit holds as many events as there are commands in flight, which is at least as much as the
+ * product's own commits hold, so the floor is not made low.
+ */
+import { fdatasyncSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { EventMetadata, LifecycleEvent } from '../src/authority/events.ts'
+import { packAppends, unpackAppends } from '../src/event-store/append-packing.ts'
+import { encodeEvents, randomSalts } from '../src/event-store/event-codec.ts'
+import type { NewEvent } from '../src/event-store/event-store.ts'
+import { exportedLine } from '../src/event-store/exported-line.ts'
+import { GENESIS_HASH } from '../src/event-store/hash-chain.ts'
+import { openSqliteStore } from '../src/event-store/sqlite.ts'
+import { createAppendTable } from '../src/event-store/sqlite-appends.ts'
+import { connect } from '../src/event-store/sqlite-file.ts'
+
+export interface Floor {
+  /** Events per second. */
+  readonly rate: number
+  /** Milliseconds per commit, sorted. */
+  readonly commits: readonly number[]
+}
+
+/** The product's table and statements, on this thread, with nothing else to do. */
+export async function tableFloor(
+  directory: string,
+  inFlight: number,
+  registries: number,
+  events: number,
+): Promise<Floor> {
+  const path = join(directory, `floor-${inFlight}-${registries}.db`)
+  // Makes the file as the product does.
+  const store = await openSqliteStore({ path })
+  await store.close()
+  const db = connect(path)
+  const table = createAppendTable(db, path)
+  const streams = Array.from({ length: registries }, (_, i) => new ReadyStream(`registry-default/floor-${i}`))
+  const batches: ArrayBuffer[] = []
+  const perBatch = Math.min(inFlight, events)
+  for (let made = 0; made < events; made += perBatch) {
+    const count = Math.min(perBatch, events - made)
+    batches.push(packAppends(readyAppends(streams, made, count)))
+  }
+  const commits: number[] = []
+  const start = performance.now()
+  for (const batch of batches) {
+    const began = performance.now()
+    db.exec('BEGIN IMMEDIATE')
+    table.catchUp()
+    for (const append of unpackAppends(batch)) {
+      const answer = table.append(append)
+      if (answer.type !== 'acknowledged') throw new Error(`the floor's own append was answered ${answer.type}`)
+    }
+    db.exec('COMMIT')
+    table.keep()
+    commits.push(performance.now() - began)
+  }
+  const seconds = (performance.now() - start) / 1_000
+  db.close()
+  return { rate: events / seconds, commits: commits.sort((a, b) => a - b) }
+}
+
+/** A file, appended to and flushed. */
+export function fileFloor(directory: string, inFlight: number, events: number): Floor {
+  const stream = new ReadyStream('registry-default/floor')
+  const batches: string[] = []
+  for (let made = 0; made < events; made += inFlight) {
+    batches.push(
+      stream
+        .next(Math.min(inFlight, events - made))
+        .map(exportedLine)
+        .join(''),
+    )
+  }
+  const file = openSync(join(directory, `floor-${inFlight}.ndjson`), 'a')
+  const commits: number[] = []
+  const start = performance.now()
+  for (const batch of batches) {
+    const began = performance.now()
+    writeSync(file, batch)
+    fdatasyncSync(file)
+    commits.push(performance.now() - began)
+  }
+  const seconds = (performance.now() - start) / 1_000
+  return { rate: events / seconds, commits: commits.sort((a, b) => a - b) }
+}
+
+/** A stream whose next events are ready as bytes: of the kind and size that W1 writes. */
+class ReadyStream {
+  readonly name: string
+  #revision = -1
+  #hash = GENESIS_HASH
+  readonly #salts = randomSalts()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  next(count: number): NewEvent[] {
+    const events = encodeEvents({
+      stream: this.name,
+      expectedNextRevision: this.#revision + 1,
+      previousHash: this.#hash,
+      events: Array.from({ length: count }, () => ({ event: EVENT, metadata: METADATA })),
+      salts: this.#salts,
+    })
+    this.#revision += count
+    this.#hash = (events.at(-1) as NewEvent).hash
+    return events
+  }
+}
+
+function readyAppends(streams: readonly ReadyStream[], from: number, count: number) {
+  const width = Math.min(streams.length, count)
+  const share = Math.ceil(count / width)
+  const appends = []
+  for (let made = 0; made < count; made += share) {
+    const stream = streams[(from + made) % streams.length] as ReadyStream
+    const before = stream.revision
+    const events = stream.next(Math.min(share, count - made))
+    appends.push({ stream: stream.name, expected: before === -1 ? ('no_stream' as const) : before, events })
+  }
+  return appends
+}
+
+const EVENT: LifecycleEvent = {
+  type: 'OperationCompleted',
+  facts: { id: '01a1fc68-3291-7291-b0c8-4b2efbcbb77e', number: 1_000_000, sequence: 1_000_000 },
+  content: { result: { text: 'x'.repeat(280) } },
+}
+
+const METADATA: EventMetadata = {
+  commandId: '01a1fc68-3291-7291-b0c8-4b2efbcbb77e',
+  commandType: 'CompleteOperation',
+  commandDigest: '00000000000000000000000000000000',
+  index: 0,
+  count: 1,
+  at: 1_795_236_049_554,
+  actor: 'bench',
+  ruleset: 1,
+}

@@ -1,0 +1,69 @@
+/** What a bench says, and how it is printed. */
+import { readFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+
+export interface BenchRow {
+  readonly case: string
+  readonly value: number
+  readonly unit: string
+  /** What the machine gave without the product, in the same unit and run. */
+  readonly floor?: number
+  /** value / floor for rates, floor / value for times: 1 is as good as the floor. */
+  readonly ratio?: number
+  /** Milliseconds per command. */
+  readonly p50?: number
+  readonly p99?: number
+}
+
+export interface BenchReport {
+  readonly name: string
+  readonly machine: Readonly<Record<string, string | number>>
+  readonly rows: readonly BenchRow[]
+}
+
+export function machineFacts(): Readonly<Record<string, string | number>> {
+  const versions = ['better-sqlite3', 'xstate', 'zod'].map((name) => `${name} ${versionOf(name)}`)
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    os: `${process.platform} ${release()}`,
+    node: process.version,
+    packages: versions.join(', '),
+  }
+}
+
+export function printReport({ name, machine, rows }: BenchReport): void {
+  console.log(`\n${name}: ${Object.values(machine).join(' | ')}\n`)
+  const table = [
+    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms'],
+    ...rows.map((row) => [
+      row.case,
+      figure(row.value),
+      row.unit,
+      figure(row.floor),
+      row.ratio === undefined ? '' : row.ratio.toFixed(2),
+      row.p50 === undefined ? '' : row.p50.toFixed(2),
+      row.p99 === undefined ? '' : row.p99.toFixed(2),
+    ]),
+  ]
+  const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
+  const text = (line: readonly string[]) => `| ${line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
+  console.log(text(table[0] as string[]))
+  console.log(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`)
+  for (const line of table.slice(1)) console.log(text(line))
+}
+
+export function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+}
+
+function figure(value: number | undefined): string {
+  if (value === undefined) return ''
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
+}
+
+function versionOf(name: string): string {
+  const path = new URL(`../node_modules/${name}/package.json`, import.meta.url)
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
+}
