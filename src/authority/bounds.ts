@@ -21,6 +21,8 @@ export interface Bounds {
   readonly terminationBytesMax: number
   /** Nesting of a JSON value that a caller hands in. */
   readonly jsonDepthMax: number
+  /** Values in one command, however they nest. */
+  readonly jsonValuesMax: number
 }
 
 export const DEFAULT_BOUNDS: Bounds = {
@@ -36,6 +38,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   appendBytesMax: 512 * 1024,
   terminationBytesMax: 960 * 1024,
   jsonDepthMax: 64,
+  jsonValuesMax: 1_000_000,
 }
 
 /** No setting raises the content of one event above this: it must fit an append beside its facts. */

@@ -2,12 +2,14 @@
  * Accepted commands are remembered as part of the fold, so that the same command sent again has one effect, on any node and
  * after any restart. How long and how many is a limit of the registry, judged by stored times (lifecycle.md, section 6).
  */
-import type { EventMetadata } from './events.ts'
+import type { RecordedEvent } from './events.ts'
 import type { Operation } from './operation.ts'
-import type { Draft } from './registry-draft.ts'
+import { contradict, type Draft } from './registry-draft.ts'
 
-export function remember(draft: Draft, revision: number, metadata: EventMetadata): void {
+export function remember(draft: Draft, recorded: RecordedEvent): void {
+  const { revision, metadata } = recorded
   const { commandId, commandDigest, commandType, count, at } = metadata
+  if (draft.commands.has(commandId)) contradict(recorded, `command ${commandId} was accepted before`)
   const command = { commandId, digest: commandDigest, type: commandType, revision, count, at }
   draft.commands = draft.commands.set(commandId, command, draft.edit)
   draft.commandOrder = draft.commandOrder.push(commandId, draft.edit)

@@ -16,7 +16,7 @@ import {
   reasonCodeSchema,
   retryOfSchema,
 } from './events.ts'
-import { type JsonFault, type JsonValue, jsonFault } from './json-value.ts'
+import { copyJson, type JsonFault, type JsonValue } from './json-value.ts'
 import { type Policy, policyOverrideSchema } from './lifecycle-policy.ts'
 import type { Rejection } from './rejections.ts'
 
@@ -191,15 +191,16 @@ export function parseCommand(
   input: unknown,
   bounds: Bounds,
 ): { readonly command: Command } | { readonly rejection: Rejection } {
-  const type = typeOf(input)
+  // Before the schema: a copy has no getters, no second owner and an end.
+  const copied = copyJson(input, { depthMax: bounds.jsonDepthMax, valuesMax: bounds.jsonValuesMax })
+  if ('fault' in copied) return { rejection: faultRejection(copied.fault) }
+  const { value } = copied
+  const type = typeOf(value)
   if (type === undefined) {
-    return { rejection: invalid([], `an object whose type is one of the commands`, told(input)) }
+    return { rejection: invalid(['type'], 'expected one of the commands', told(value)) }
   }
-  // Before the schema: zod would copy what it meets, and a cycle has no end.
-  const fault = contentFault(input as Record<string, unknown>, bounds)
-  if (fault) return { rejection: faultRejection(fault) }
   const schema: z.ZodType = COMMAND_SCHEMAS[type]
-  const parsed = schema.safeParse(input)
+  const parsed = schema.safeParse(value)
   if (!parsed.success) {
     const issue = deepest(parsed.error.issues[0])
     return { rejection: invalid(issue.path.map(pathPart), issue.message, undefined) }
@@ -209,19 +210,10 @@ export function parseCommand(
   return excess === undefined ? { command } : { rejection: excess }
 }
 
-function typeOf(input: unknown): CommandType | undefined {
+function typeOf(input: JsonValue): CommandType | undefined {
   if (typeof input !== 'object' || input === null || !('type' in input)) return undefined
   const { type } = input
   return typeof type === 'string' && Object.hasOwn(COMMAND_SCHEMAS, type) ? (type as CommandType) : undefined
-}
-
-function contentFault(input: Record<string, unknown>, bounds: Bounds): JsonFault | undefined {
-  for (const [name, value] of Object.entries(input)) {
-    if (value === undefined) continue
-    const fault = jsonFault(value, bounds.jsonDepthMax, [name])
-    if (fault) return fault
-  }
-  return undefined
 }
 
 function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
@@ -237,10 +229,15 @@ function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
       return invalid(['labels'], `at most ${bounds.labelsMax} labels`, `${entries.length}`)
     }
     for (const [name, value] of entries) {
-      if (utf8Length(name) > bounds.labelNameBytesMax || name === '' || utf8Length(value) > bounds.labelValueBytesMax) {
-        const expected = `a name of 1 to ${bounds.labelNameBytesMax} bytes and a value of at most ${bounds.labelValueBytesMax}`
+      const isName = name !== '' && utf8Length(name) <= bounds.labelNameBytesMax && isPrintable(name)
+      if (!isName || utf8Length(value) > bounds.labelValueBytesMax) {
+        const expected = `a printable name of 1 to ${bounds.labelNameBytesMax} bytes and a value of at most ${bounds.labelValueBytesMax}`
         return invalid(['labels', name], expected, `${utf8Length(name)} and ${utf8Length(value)} bytes`)
       }
+    }
+    const carriedOver = Object.keys(command.phaseResults ?? {}).length
+    if (carriedOver > bounds.phasesMax) {
+      return invalid(['phaseResults'], `at most ${bounds.phasesMax} phases`, `${carriedOver}`)
     }
   }
   if (
@@ -283,20 +280,34 @@ export function claimantOf(command: Command): Claimant | undefined {
   return command.type === 'RegisterOperation' ? command.claim?.claimant : undefined
 }
 
-/** The parts of a command that become content of an event, measured as the JSON text that is stored. */
+/** Fields of commands that become content of an event. A disposition counts whole: its facts are a few bytes. */
+const CONTENT_FIELDS = [
+  'name',
+  'source',
+  'input',
+  'labels',
+  'phaseResults',
+  'peer',
+  'message',
+  'result',
+  'error',
+  'reason',
+  'disposition',
+] as const
+
+/** Measured as the JSON text that is stored. */
 function contentBytesFault(command: Command, bounds: Bounds): Rejection | undefined {
-  if (!mayCarryContent(command)) return undefined
-  const bytes = utf8Length(JSON.stringify(command))
+  // Each command has some of these fields, or none.
+  const fields = command as Partial<Record<(typeof CONTENT_FIELDS)[number], unknown>>
+  const content: Record<string, unknown> = {}
+  for (const field of CONTENT_FIELDS) if (fields[field] !== undefined) content[field] = fields[field]
+  const bytes = utf8Length(JSON.stringify(content))
   if (bytes <= bounds.contentBytesMax) return undefined
   return {
     code: 'content_too_large',
     message: `the content of ${command.type} takes ${bytes} bytes, at most ${bounds.contentBytesMax} are stored in one event`,
     facts: { command: command.type, bytes, limit: bounds.contentBytesMax },
   }
-}
-
-function mayCarryContent(command: Command): boolean {
-  return command.type !== 'BeginWaitAll' && command.type !== 'BeginWaitAny' && command.type !== 'RecordSigns'
 }
 
 function invalid(path: readonly (string | number)[], expected: string, got: string | undefined): Rejection {
@@ -316,25 +327,32 @@ function faultRejection({ code, path, expected, got }: JsonFault): Rejection {
 interface Issue {
   readonly path: readonly PropertyKey[]
   readonly message: string
+  readonly keys?: readonly string[]
   readonly errors?: readonly (readonly Issue[])[]
 }
 
 /** A union reports its branches; the branch that came furthest says what is really wrong. */
 function deepest(issue: unknown): Issue {
-  const found = issue as Issue | undefined
-  if (found === undefined) return { path: [], message: 'not a valid command' }
+  // Zod types the first issue of a failed parse as possibly missing; it never is.
+  const found = issue as Issue
+  const [unknownField] = found.keys ?? []
+  if (unknownField !== undefined) return { path: [...found.path, unknownField], message: 'no such field' }
   const branches = (found.errors ?? []).flatMap((branch) => branch[0] ?? [])
   const inner = branches.toSorted((a, b) => b.path.length - a.path.length)[0]
-  return inner === undefined ? found : { ...deepest(inner), path: [...found.path, ...deepest(inner).path] }
+  if (inner === undefined) return found
+  const { path, message } = deepest(inner)
+  return { path: [...found.path, ...path], message }
 }
 
 function pathPart(part: PropertyKey): string | number {
   return typeof part === 'symbol' ? String(part) : part
 }
 
-function told(input: unknown): string {
+function told(input: JsonValue): string {
   if (input === null) return 'null'
   return typeof input === 'object' && 'type' in input
-    ? `type ${JSON.stringify(String(input.type)).slice(0, 80)}`
-    : typeof input
+    ? `type ${JSON.stringify(input.type).slice(0, 80)}`
+    : Array.isArray(input)
+      ? 'array'
+      : typeof input
 }

@@ -22,7 +22,7 @@ export interface Deadline {
   readonly deadlineAt: number
   /** Since when the clock of this rule runs. */
   readonly sinceAt: number
-  /** From here on the operation is late, where the rule knows lateness. */
+  /** From here on the operation is late: where a rule knows lateness, and before the deadline. */
   readonly lateAt?: number
 }
 
@@ -62,13 +62,18 @@ export function deadlinesOf(facts: DeadlineFacts): readonly Deadline[] {
   return found
 }
 
-/** The deadline that comes first; undefined where nothing threatens. */
+/**
+ * The deadline that comes first; undefined where nothing threatens. Silence makes an operation late under whatever rule
+ * it will be judged, so the earliest `lateAt` of all goes with it.
+ */
 export function earliestDeadline(facts: DeadlineFacts): Deadline | undefined {
   let earliest: Deadline | undefined
+  let lateAt: number | undefined
   for (const deadline of deadlinesOf(facts)) {
     if (earliest === undefined || deadline.deadlineAt <= earliest.deadlineAt) earliest = deadline
+    if (deadline.lateAt !== undefined) lateAt = Math.min(deadline.lateAt, lateAt ?? deadline.lateAt)
   }
-  return earliest
+  return earliest === undefined || lateAt === earliest.lateAt ? earliest : { ...earliest, lateAt }
 }
 
 /** Whether two standings of one operation may differ in their deadlines: a look at facts that is cheaper than computing them. */

@@ -3,12 +3,16 @@
  * an event may happen is asked of the machine, and of nobody else.
  */
 import type { CommandOf, OperationCommand, StampedCommand } from './commands.ts'
+import { recordContradiction } from './decide-contradiction.ts'
+import { proposePhase } from './decide-phase.ts'
 import { evidenceOutdated, reconcile, retryRefusal } from './decide-reconciliation.ts'
-import { type Decision, refuse, refuseIdempotent, truthOf } from './decision.ts'
+import { type Decision, illegal, refuse, refuseIdempotent, truthOf } from './decision.ts'
 import type { LifecycleEvent } from './events.ts'
+import type { LeasedCommand } from './lease-guard.ts'
+import { leaseOf, leaseRefusal } from './lease-guard.ts'
 import { DEFAULT_POLICY } from './lifecycle-policy.ts'
-import type { Operation, Phase, Tombstone } from './operation.ts'
-import { ABSENT_FACTS, machineFactsOf } from './operation-facts.ts'
+import type { Operation, Tombstone } from './operation.ts'
+import { machineFactsOf } from './operation-facts.ts'
 import { labelOf, stepOf } from './operation-machine.ts'
 import type { RegistryState } from './registry.ts'
 import { isTerminal } from './status.ts'
@@ -16,28 +20,12 @@ import { isTerminal } from './status.ts'
 export function decideOperation(state: RegistryState, command: OperationCommand, stamped: StampedCommand): Decision {
   const target = state.operations.get(command.id) ?? state.tombstones.get(command.id)
   if (target === undefined) return notFound(command)
-  if (command.type === 'RecordContradiction') return recordContradiction(target, command)
+  if (command.type === 'RecordContradiction') return recordContradiction(target, command, state.revision)
   const refusal =
     leaseRefusal(target, command) ?? (command.type === 'PeerReady' ? peerRefusal(target, command) : undefined)
   if (refusal) return refusal
   return isLive(target) ? decideActive(state, target, command, stamped) : terminalAnswer(target, command)
 }
-
-type ProposingCommand = Exclude<OperationCommand, CommandOf<'RecordContradiction'>>
-
-/** Commands that only the holder of the lease may send, once somebody holds one. */
-const WORKER_COMMANDS: ReadonlySet<OperationCommand['type']> = new Set([
-  'ReportProgress',
-  'RecordHeartbeat',
-  'StartPhase',
-  'CompletePhase',
-  'FailPhase',
-  'PeerReady',
-  'CompleteOperation',
-  'FailOperation',
-  'RetryAttempt',
-  'MarkRetired',
-])
 
 /** On a terminal operation these want what is so already, or what can no longer matter. */
 const IDEMPOTENT_ON_TERMINAL: ReadonlySet<OperationCommand['type']> = new Set([
@@ -56,31 +44,6 @@ function notFound(command: OperationCommand): Decision {
   return refuse('not_found', `${command.type} refused: there is no operation ${command.id}`, facts)
 }
 
-/** An epoch that is carried must be the open one, or the one that a terminal event kept; a worker must carry it. */
-function leaseRefusal(target: Operation | Tombstone, command: ProposingCommand): Decision | undefined {
-  const { epoch, claimed } = leaseOf(target)
-  const carried = command.leaseEpoch
-  const facts = { ...truthOf(target, command.type), ...(epoch === undefined ? {} : { leaseEpoch: epoch }) }
-  if (carried !== undefined) {
-    if (carried === epoch) return undefined
-    const message = `${command.type} carries lease epoch ${carried} of operation ${command.id}, which is not its lease`
-    return refuse('stale_lease', message, { ...facts, carriedEpoch: carried })
-  }
-  const byOperator = command.type === 'FailOperation' && command.asOperator === true
-  if (!claimed || byOperator || !WORKER_COMMANDS.has(command.type)) return undefined
-  const message = `${command.type} of operation ${command.id} must carry the lease epoch: a worker holds it`
-  return refuse('lease_required', message, truthOf(target, command.type))
-}
-
-function leaseOf(target: Operation | Tombstone): { readonly epoch?: number; readonly claimed: boolean } {
-  if (!('registeredAt' in target)) {
-    const { leaseEpoch, claimed } = target
-    return leaseEpoch === undefined ? { claimed } : { epoch: leaseEpoch, claimed }
-  }
-  const { lease } = target
-  return lease === undefined ? { claimed: false } : { epoch: lease.epoch, claimed: lease.claimant !== undefined }
-}
-
 /** Peer guards come before the status, and are skipped where only a tombstone is left. */
 function peerRefusal(target: Operation | Tombstone, command: CommandOf<'PeerReady'>): Decision | undefined {
   if (!('registeredAt' in target)) return undefined
@@ -90,31 +53,6 @@ function peerRefusal(target: Operation | Tombstone, command: CommandOf<'PeerRead
   }
   if (target.peer === undefined) return undefined
   return refuse('already_peer_ready', `operation ${target.id} has its peer already`, truthOf(target, command.type))
-}
-
-/** A late report against the truth: on record once per epoch, wherever the operation stands; nothing else changes. */
-function recordContradiction(target: Operation | Tombstone, command: CommandOf<'RecordContradiction'>): Decision {
-  const { id, number, status } = target
-  const { claimed, epoch, result, error } = command
-  const truth = truthOf(target, command.type)
-  const present = 'registeredAt' in target
-  const ofOpenLease = present && target.lease?.open === true && (epoch === undefined || epoch === target.lease.epoch)
-  const contradicts = claimed === 'completed' ? status !== 'completed' : status === 'completed'
-  if (!contradicts || ofOpenLease || (!isTerminal(status) && epoch === undefined)) {
-    const message = `a report of ${claimed} does not contradict operation ${id} (${status})`
-    return refuse('contradiction_not_allowed', message, truth)
-  }
-  const recorded = present ? target.contradictions.map(({ leaseEpoch }) => leaseEpoch ?? null) : target.contradicted
-  if (recorded.includes(epoch ?? null)) {
-    return refuseIdempotent('already_requested', `that report about operation ${id} is on record`, truth)
-  }
-  const facts = { id, number, claimed, ...(epoch === undefined ? {} : { leaseEpoch: epoch }) }
-  const content = { ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) }
-  const event: LifecycleEvent = { type: 'ContradictionRecorded', facts, content }
-  const machineFacts = present ? machineFactsOf(target) : ABSENT_FACTS
-  return stepOf(status, machineFacts, 'ContradictionRecorded') === undefined
-    ? illegal(target, command)
-    : { type: 'accepted', events: [event] }
 }
 
 function isLive(target: Operation | Tombstone): target is Operation {
@@ -138,7 +76,7 @@ function leaseFact(target: Operation | Tombstone): { readonly leaseEpoch?: numbe
 function decideActive(
   state: RegistryState,
   operation: Operation,
-  command: ProposingCommand,
+  command: LeasedCommand,
   stamped: StampedCommand,
 ): Decision {
   const proposed = propose(operation, command, stamped, state.sequence + 1)
@@ -152,15 +90,10 @@ function isDecision(proposed: LifecycleEvent | Decision): proposed is Decision {
   return !('facts' in proposed)
 }
 
-function illegal(target: Operation | Tombstone, command: OperationCommand): Decision {
-  const message = `${command.type} is not legal for operation ${target.id}, which is ${target.status}`
-  return refuse('illegal_transition', message, truthOf(target, command.type))
-}
-
 /** The one event that a command asks for, after its own guards; the machine has the last word. */
 function propose(
   operation: Operation,
-  command: ProposingCommand,
+  command: LeasedCommand,
   stamped: StampedCommand,
   sequence: number,
 ): LifecycleEvent | Decision {
@@ -289,41 +222,6 @@ function requestCancel(
   const asked = stepOf(operation.status, machineFactsOf(operation), 'CancelRequested')
   if (asked === undefined) return { type: 'OperationCancelled', facts: { id, number, sequence }, content }
   return { type: 'CancelRequested', facts: { id, number, deadlineAt: command.deadlineAt ?? at + graceMs }, content }
-}
-
-/** Phases go in order, one at a time; a failed or interrupted one may be started again. */
-function proposePhase(
-  operation: Operation,
-  command: CommandOf<'StartPhase' | 'CompletePhase' | 'FailPhase'>,
-): LifecycleEvent | Decision {
-  const { id, number, attempt, phases, kindFacts } = operation
-  const { phase: name } = command
-  const truth = { ...truthOf(operation, command.type), phase: name }
-  const index = phases.findIndex((phase) => phase.name === name)
-  const isNew = index === -1 && kindFacts.phases === null && command.type === 'StartPhase'
-  if (index === -1 && !isNew) {
-    return refuse('unknown_phase', `operation ${id} has no phase ${name}`, {
-      ...truth,
-      phases: phases.map((phase) => phase.name),
-    })
-  }
-  const before = isNew ? phases : phases.slice(0, index)
-  const inOrder = before.every(({ status }) => status === 'completed')
-  if (!inOrder || !mayFollow(phases[index], command.type)) {
-    const facts = { ...truth, phaseStatus: phases[index]?.status }
-    return refuse('phase_out_of_order', `${command.type} of phase ${name} of operation ${id} is out of order`, facts)
-  }
-  const facts = { id, number, phase: name, attempt }
-  if (command.type === 'StartPhase') return { type: 'PhaseStarted', facts, content: {} }
-  return command.type === 'CompletePhase'
-    ? { type: 'PhaseCompleted', facts, content: { result: command.result ?? null } }
-    : { type: 'PhaseFailed', facts, content: { error: command.error } }
-}
-
-function mayFollow(phase: Phase | undefined, command: 'StartPhase' | 'CompletePhase' | 'FailPhase'): boolean {
-  if (command === 'StartPhase')
-    return phase === undefined || (phase.status !== 'started' && phase.status !== 'completed')
-  return phase?.status === 'started'
 }
 
 /** Raised once and cleared once per attempt and rule. */

@@ -2,7 +2,7 @@
 import type { CommandOf, StampedCommand } from './commands.ts'
 import { openingEvents } from './decide-registry.ts'
 import { accept, type Decision, refuse, truthOf } from './decision.ts'
-import type { LifecycleEvent } from './events.ts'
+import type { LifecycleEvent, Limits } from './events.ts'
 import { ABSENT_FACTS } from './operation-facts.ts'
 import { labelOf, stepOf } from './operation-machine.ts'
 import { operationByNumber, type RegistryState } from './registry.ts'
@@ -27,7 +27,8 @@ export function decideRegistration(
   if (joined !== undefined) {
     return accept({ type: 'RegistrationJoined', facts: { id: joined.id, number: joined.number }, content: {} })
   }
-  const full = capacityRefusal(state, command, id)
+  const limits = state.registryId === undefined ? (resolved.opening?.limits ?? state.limits) : state.limits
+  const full = capacityRefusal(limits, state.activeCount, command, id)
   if (full) return full
   if (command.claim !== undefined && command.notBeforeAt !== undefined && command.notBeforeAt > at) {
     const facts = { operationId: id, notBeforeAt: command.notBeforeAt, command: command.type }
@@ -54,15 +55,15 @@ export function decideRegistration(
   return { type: 'accepted', events }
 }
 
+/** A registry that this command would open has the limits that it would open with. */
 function capacityRefusal(
-  state: RegistryState,
+  { maxConcurrent, activeCeiling }: Limits,
+  active: number,
   command: CommandOf<'RegisterOperation'>,
   id: string,
 ): Decision | undefined {
-  const { maxConcurrent, activeCeiling } = state.limits
   const asked = command.maxConcurrent === undefined ? maxConcurrent : command.maxConcurrent
   const limit = Math.min(asked ?? activeCeiling, activeCeiling)
-  const active = state.activeCount
   if (active < limit) return undefined
   const facts = { operationId: id, limit, active, command: command.type }
   return refuse('max_concurrent_exceeded', `${active} operations are active, at most ${limit} may be`, facts)

@@ -25,8 +25,8 @@ export function openRegistry(
 ): Decision {
   if (state.registryId === undefined)
     return { type: 'accepted', events: openingEvents(state, resolved, command.limits) }
-  const asked = withLimits(resolved.opening?.limits ?? state.limits, command.limits ?? {})
-  if (equalLimits(asked, state.limits)) return UNCHANGED
+  // What it does not name is as it may be: a default that changed since must not refuse a service that starts again.
+  if (equalLimits(withLimits(state.limits, command.limits ?? {}), state.limits)) return UNCHANGED
   const facts = { limits: state.limits, command: command.type }
   return refuse('registry_already_open', 'the registry is open with other limits: ChangeLimits changes them', facts)
 }
@@ -86,13 +86,18 @@ export function collectCompleted(state: RegistryState): Decision {
   return accept({ type: 'CompletedCollected', facts: { fromSequence, throughSequence }, content: {} })
 }
 
-/** The latest sign of each operation that still lives and was not heard later; others are passed over in silence. */
+/**
+ * The latest sign of each operation that still lives. Passed over in silence: what was heard later already, and what was heard
+ * before the attempt of now began, which came from an earlier one.
+ */
 export function recordSigns(state: RegistryState, { signs }: CommandOf<'RecordSigns'>): Decision {
   const latest = new Map<number, number>()
   for (const [number, heardAt] of signs) {
     const operation = operationByNumber(state, number)
     if (operation === undefined || !isActive(operation.status)) continue
-    if (heardAt > Math.max(latest.get(number) ?? -1, operation.lastSignAt ?? -1)) latest.set(number, heardAt)
+    const { lastSignAt = -1, claimedAt, attemptEndedAt, registeredAt } = operation
+    if (heardAt < (claimedAt ?? attemptEndedAt ?? registeredAt)) continue
+    if (heardAt > Math.max(latest.get(number) ?? -1, lastSignAt)) latest.set(number, heardAt)
   }
   return latest.size === 0
     ? UNCHANGED
@@ -110,6 +115,7 @@ function withLimits(limits: Limits, given: Partial<Limits>): Limits {
     commandMemory,
     endedWaits,
   } = given
+  const { ms, min, max } = commandMemory ?? limits.commandMemory
   return {
     maxConcurrent: maxConcurrent === undefined ? limits.maxConcurrent : maxConcurrent,
     maxCompleted: maxCompleted ?? limits.maxCompleted,
@@ -117,11 +123,11 @@ function withLimits(limits: Limits, given: Partial<Limits>): Limits {
     activeCeiling: activeCeiling ?? limits.activeCeiling,
     tombstones: tombstones ?? limits.tombstones,
     feedRetention: feedRetention ?? limits.feedRetention,
-    commandMemory: commandMemory ?? limits.commandMemory,
+    commandMemory: { ms, min, max },
     endedWaits: endedWaits ?? limits.endedWaits,
   }
 }
 
 function equalLimits(one: Limits, other: Limits): boolean {
-  return JSON.stringify(one) === JSON.stringify(withLimits(other, {}))
+  return JSON.stringify(withLimits(one, {})) === JSON.stringify(withLimits(other, {}))
 }

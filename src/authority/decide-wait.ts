@@ -131,10 +131,17 @@ function membersOf(state: RegistryState, ids: readonly string[]): Asked {
   }
 }
 
-/** Looked for where a bound makes room scarce; elsewhere the shell's own timer expires them. */
+/**
+ * Waits whose deadline passed without anybody telling; the longest passed first, as many as one append takes for sure. No
+ * search before the first deadline that a wait may have.
+ */
 function expiredWaits(state: RegistryState, at: number): readonly LifecycleEvent[] {
-  if (state.limits.maxActiveWaits === null) return []
+  if (at < state.waitsExpireFrom) return []
   return [...state.waits.values()]
     .filter(({ deadlineAt }) => deadlineAt <= at)
+    .sort((one, other) => one.deadlineAt - other.deadlineAt || one.revision - other.revision)
+    .slice(0, EXPIRED_PER_APPEND_MAX)
     .map(({ waitId }) => ({ type: 'WaitExpired', facts: { waitId }, content: {} }))
 }
+
+const EXPIRED_PER_APPEND_MAX = 256

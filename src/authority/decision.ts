@@ -38,3 +38,9 @@ export function truthOf(target: Operation | Tombstone, command: string): Rejecti
   const { outcome, terminalRevision } = target
   return outcome === undefined ? known : { ...known, outcome, terminalRevision }
 }
+
+/** The machine's no. */
+export function illegal(target: Operation | Tombstone, command: { readonly type: string }): Decision {
+  const message = `${command.type} is not legal for operation ${target.id}, which is ${target.status}`
+  return refuse('illegal_transition', message, truthOf(target, command.type))
+}

@@ -41,7 +41,10 @@ export const limitsSchema = z.strictObject({
   activeCeiling: count,
   tombstones: count,
   feedRetention: count,
-  commandMemory: z.strictObject({ ms: count, min: count, max: count }),
+  /** Accepted commands stay known for `ms`, at least `min` and at most `max` of them. */
+  commandMemory: z
+    .strictObject({ ms: count, min: count, max: count })
+    .refine(({ min, max }) => min <= max, 'expected min to be at most max'),
   endedWaits: count,
 })
 export type Limits = z.infer<typeof limitsSchema>

@@ -5,7 +5,7 @@
 import type { Effect } from './effects.ts'
 import type { EventOf, RecordedEvent } from './events.ts'
 import { endWait } from './evolve-wait.ts'
-import { type Operation, type Outcome, type Phase, type Tombstone, tombstoneOf } from './operation.ts'
+import { type Operation, type Outcome, type Phase, stampAfter, type Tombstone, tombstoneOf } from './operation.ts'
 import { isSatisfied } from './registry.ts'
 import { contradict, type Draft, operationOf, presentStatusAfter, putOperation, releaseKey } from './registry-draft.ts'
 import { isTerminal, type TerminalStatus } from './status.ts'
@@ -85,11 +85,7 @@ function end(
     outcome,
     sequence,
     terminalRevision: recorded.revision,
-    completedAt: Math.max(
-      recorded.metadata.at,
-      operation.claimedAt ?? 0,
-      operation.startedAt ?? operation.registeredAt,
-    ),
+    completedAt: stampAfter(operation, recorded.metadata.at),
     phases: closedPhases(operation.phases),
     waits: [],
     lastRevision: recorded.revision,

@@ -2,7 +2,7 @@
 import { earliestDeadline, movesDeadlines } from './deadlines.ts'
 import { type Effect, scheduleOf } from './effects.ts'
 import type { EventOf, OperationError, RecordedEvent } from './events.ts'
-import type { Contradiction, Operation, Phase, Progress } from './operation.ts'
+import { type Contradiction, type Operation, type Phase, type Progress, stampAfter } from './operation.ts'
 import { ABSENT_FACTS } from './operation-facts.ts'
 import { stepOf } from './operation-machine.ts'
 import { contradict, type Draft, operationOf, presentStatusAfter, putOperation } from './registry-draft.ts'
@@ -26,6 +26,8 @@ export type Move = EventOf<
 
 export function moveOperation(draft: Draft, recorded: RecordedEvent, event: Move): readonly Effect[] {
   const before = operationOf(draft, recorded, event.facts)
+  if ('attempt' in event.facts && event.facts.attempt !== before.attempt)
+    contradict(recorded, `${before.id} is in attempt ${before.attempt}, not ${event.facts.attempt}`)
   const status = presentStatusAfter(before, recorded)
   const after: Writable<Operation> = changed(before, event, recorded)
   after.status = status
@@ -58,13 +60,11 @@ function reschedule(before: Operation, after: Operation): Effect[] {
 /** A copy of the operation with what the event tells; its status is the machine's business. */
 function changed(operation: Operation, event: Move, recorded: RecordedEvent): Operation {
   const { revision } = recorded
-  const at = recorded.metadata.at
-  const signedAt = Math.max(at, operation.lastSignAt ?? at)
+  const at = stampAfter(operation, recorded.metadata.at)
   switch (event.type) {
     case 'RegistrationJoined':
       return { ...operation, joined: true, lastRevision: revision }
     case 'OperationStarted': {
-      const claimedAt = Math.max(at, operation.attemptEndedAt ?? operation.registeredAt)
       const { notBeforeAt: _due, lastSignAt: _before, ...rest } = operation
       return {
         ...rest,
@@ -73,8 +73,8 @@ function changed(operation: Operation, event: Move, recorded: RecordedEvent): Op
           open: true,
           ...(event.facts.claimant === undefined ? {} : { claimant: event.facts.claimant }),
         },
-        startedAt: operation.startedAt ?? claimedAt,
-        claimedAt,
+        startedAt: operation.startedAt ?? at,
+        claimedAt: at,
         lastRevision: revision,
       }
     }
@@ -84,7 +84,7 @@ function changed(operation: Operation, event: Move, recorded: RecordedEvent): Op
       return {
         ...operation,
         progress: progressAfter(operation.progress, event, at),
-        lastSignAt: signedAt,
+        lastSignAt: at,
         lastRevision: revision,
       }
     case 'PhaseStarted':
@@ -92,13 +92,13 @@ function changed(operation: Operation, event: Move, recorded: RecordedEvent): Op
     case 'PhaseFailed':
       return {
         ...operation,
-        phases: phasesAfter(operation.phases, event, at),
-        lastSignAt: signedAt,
+        phases: phasesAfter(operation.phases, event, at, recorded),
+        lastSignAt: at,
         lastRevision: revision,
       }
     case 'AttemptFailed':
     case 'AttemptLost':
-      return nextAttempt(operation, event.facts.notBeforeAt, event.content.error, recorded)
+      return { ...nextAttempt(operation, event.facts.notBeforeAt, event.content.error, at), lastRevision: revision }
     case 'CancelRequested': {
       const { reason } = event.content
       const { deadlineAt } = event.facts
@@ -129,19 +129,25 @@ function nextAttempt(
   operation: Operation,
   notBeforeAt: number,
   error: OperationError | undefined,
-  recorded: RecordedEvent,
+  endedAt: number,
 ): Operation {
-  const { lease: _closed, claimedAt, lastSignAt: _signs, peer: _peer, retireRequestedAt: _retire, ...kept } = operation
+  const {
+    lease: _closed,
+    claimedAt: _claim,
+    lastSignAt: _signs,
+    peer: _peer,
+    retireRequestedAt: _retire,
+    ...kept
+  } = operation
   const { percent: _percent, processed: _processed, total: _total, lastAt: _lastAt, ...progress } = operation.progress
   return {
     ...kept,
     attempt: operation.attempt + 1,
     notBeforeAt,
-    attemptEndedAt: Math.max(recorded.metadata.at, claimedAt ?? operation.registeredAt),
+    attemptEndedAt: endedAt,
     progress: { ...progress, inAttempt: 0 },
     phases: operation.phases.map((phase) => (phase.status === 'started' ? { ...phase, status: 'interrupted' } : phase)),
     attention: [],
-    lastRevision: recorded.revision,
     ...(error === undefined ? {} : { lastError: error }),
   }
 }
@@ -153,7 +159,7 @@ function progressAfter(progress: Progress, event: EventOf<'ProgressReported'>, a
     ...progress,
     count: progress.count + reports,
     inAttempt: progress.inAttempt + reports,
-    lastAt: Math.max(at, progress.lastAt ?? at),
+    lastAt: at,
     ...(message === undefined ? {} : { message }),
     ...(percent === undefined ? {} : { percent }),
     ...(processed === undefined ? {} : { processed }),
@@ -165,21 +171,23 @@ function phasesAfter(
   phases: readonly Phase[],
   event: EventOf<'PhaseStarted' | 'PhaseCompleted' | 'PhaseFailed'>,
   at: number,
+  recorded: RecordedEvent,
 ): readonly Phase[] {
   const { phase: name, attempt } = event.facts
+  const index = phases.findIndex((phase) => phase.name === name)
+  const before = phases[index]
   if (event.type === 'PhaseStarted') {
     const started: Phase = { name, status: 'started', attempt, startedAt: at }
-    return phases.some((phase) => phase.name === name)
-      ? phases.map((phase) => (phase.name === name ? started : phase))
-      : [...phases, started]
+    return before === undefined ? [...phases, started] : phases.with(index, started)
   }
-  return phases.map((phase) => {
-    if (phase.name !== name) return phase
-    const ended = { ...phase, endedAt: Math.max(at, phase.startedAt ?? at) }
-    return event.type === 'PhaseCompleted'
+  if (before?.status !== 'started') return contradict(recorded, `phase ${name} was not started`)
+  const ended = { ...before, endedAt: at }
+  return phases.with(
+    index,
+    event.type === 'PhaseCompleted'
       ? { ...ended, status: 'completed', result: event.content.result }
-      : { ...ended, status: 'failed', error: event.content.error }
-  })
+      : { ...ended, status: 'failed', error: event.content.error },
+  )
 }
 
 export function recordSigns(
@@ -191,7 +199,13 @@ export function recordSigns(
   for (const [number, heardAt] of event.facts.signs) {
     const operation = operationOf(draft, recorded, { number })
     presentStatusAfter(operation, recorded)
-    const next = { ...operation, lastSignAt: Math.max(heardAt, operation.lastSignAt ?? heardAt) }
+    const {
+      registeredAt,
+      attemptEndedAt = registeredAt,
+      claimedAt = attemptEndedAt,
+      lastSignAt = claimedAt,
+    } = operation
+    const next = { ...operation, lastSignAt: Math.max(heardAt, lastSignAt) }
     putOperation(draft, next)
     effects.push(...reschedule(operation, next))
   }

@@ -47,9 +47,10 @@ export function register(
 
 /** Declared phases in their order, with the results that a retry carried over. */
 function phasesOf({ facts, content }: EventOf<'OperationRegistered'>): readonly Phase[] {
-  const results = content.phaseResults ?? {}
-  return (facts.kindFacts.phases ?? Object.keys(results)).map((name) => {
-    const result = results[name]
+  // A map: a phase may be called `constructor`.
+  const results = new Map(Object.entries(content.phaseResults ?? {}))
+  return (facts.kindFacts.phases ?? [...results.keys()]).map((name) => {
+    const result = results.get(name)
     return result === undefined ? { name, status: 'pending' } : { name, status: 'completed', result }
   })
 }

@@ -2,7 +2,7 @@
 import type { Effect } from './effects.ts'
 import type { EventOf, RecordedEvent } from './events.ts'
 import { PersistentMap } from './persistent-map.ts'
-import type { EndedWait, Wait } from './registry.ts'
+import { type EndedWait, firstWaitDeadline, type Wait } from './registry.ts'
 import { contradict, type Draft, putOperation } from './registry-draft.ts'
 
 export function beginWait(draft: Draft, recorded: RecordedEvent, event: EventOf<'WaitBegan'>): readonly Effect[] {
@@ -34,6 +34,9 @@ export function beginWait(draft: Draft, recorded: RecordedEvent, event: EventOf<
     ...(runId === undefined ? {} : { runId }),
   }
   draft.waits = draft.waits.set(waitId, wait, draft.edit)
+  // Searched again only once its time has come: by then most waits that made it so early are over.
+  const isDue = draft.waitsExpireFrom <= recorded.metadata.at
+  draft.waitsExpireFrom = isDue ? firstWaitDeadline(draft.waits) : Math.min(draft.waitsExpireFrom, deadlineAt)
   return [{ type: 'ScheduleDeadline', waitId, at: deadlineAt }]
 }
 

@@ -54,7 +54,7 @@ function apply(draft: Draft, recorded: RecordedEvent): readonly Effect[] {
   draft.revision = revision
   if (metadata.at > draft.newestAt) draft.newestAt = metadata.at
   const effects = applyEvent(draft, recorded)
-  if (metadata.index === 0) remember(draft, revision, metadata)
+  if (metadata.index === 0) remember(draft, recorded)
   return effects
 }
 

@@ -29,7 +29,15 @@ export const policySchema = z.strictObject({
     owner: z.enum(['verdict', 'queue']),
   }),
   /** What the queue underneath does by itself; null where there is none. */
-  queue: z.strictObject({ retryAfterMs: positiveMs, safetyMarginMs: ms, workerStopWaitMs: ms }).nullable(),
+  queue: z
+    .strictObject({
+      retryAfterMs: positiveMs,
+      safetyMarginMs: ms,
+      workerStopWaitMs: ms,
+      /** The time-out that the queue itself sets on a job, where it has one. */
+      jobTimeoutMs: positiveMs.optional(),
+    })
+    .nullable(),
 })
 export type Policy = Readonly<z.infer<typeof policySchema>>
 
@@ -130,18 +138,20 @@ export function policyViolations(kind: string, policy: Policy): readonly PolicyV
     'lower lateAfterMs: an operation is late before it is stale',
   )
   if (queue !== null) {
-    const { retryAfterMs, safetyMarginMs, workerStopWaitMs } = queue
-    if (maxRuntimeMs !== null) {
+    const { retryAfterMs, safetyMarginMs, workerStopWaitMs, jobTimeoutMs = null } = queue
+    const longest = { maxRuntimeMs, jobTimeoutMs }
+    for (const [name, value] of Object.entries(longest)) {
+      if (value === null) continue
       hold(
-        maxRuntimeMs < retryAfterMs - safetyMarginMs,
-        'maxRuntimeMs < queue.retryAfterMs - queue.safetyMarginMs',
-        { maxRuntimeMs, retryAfterMs, safetyMarginMs },
-        'raise retryAfterMs, or the queue hands out the job again while it still runs',
+        value < retryAfterMs - safetyMarginMs,
+        `${name} < queue.retryAfterMs - queue.safetyMarginMs`,
+        { [name]: value, retryAfterMs, safetyMarginMs },
+        `raise retryAfterMs or lower ${name}, or the queue hands out the job again while it still runs`,
       )
       hold(
-        workerStopWaitMs > maxRuntimeMs,
-        'queue.workerStopWaitMs > maxRuntimeMs',
-        { workerStopWaitMs, maxRuntimeMs },
+        workerStopWaitMs > value,
+        `queue.workerStopWaitMs > ${name}`,
+        { workerStopWaitMs, [name]: value },
         'raise workerStopWaitMs, or a stopping worker is killed in the middle of its longest job',
       )
     }

@@ -116,6 +116,23 @@ export interface Operation {
   readonly lastRevision: number
 }
 
+/**
+ * A stored time as this operation's story tells it: never before what is known to have happened to it, so that a wall clock
+ * that steps back makes no elapsed time negative and reorders nothing (lifecycle.md, section 4).
+ */
+export function stampAfter(operation: Operation, at: number): number {
+  const { registeredAt, attemptEndedAt, claimedAt, lastSignAt, cancel, retireRequestedAt } = operation
+  return Math.max(
+    at,
+    registeredAt,
+    attemptEndedAt ?? 0,
+    claimedAt ?? 0,
+    lastSignAt ?? 0,
+    cancel?.requestedAt ?? 0,
+    retireRequestedAt ?? 0,
+  )
+}
+
 /** What stays of an operation that was evicted, collected or discarded: enough to decide, in the usual order. */
 export interface Tombstone {
   readonly id: string

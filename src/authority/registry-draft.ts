@@ -53,6 +53,7 @@ function copyOf(state: RegistryState): RegistryState {
     commands: state.commands,
     commandOrder: state.commandOrder,
     waits: state.waits,
+    waitsExpireFrom: state.waitsExpireFrom,
     endedWaits: state.endedWaits,
     endedWaitOrder: state.endedWaitOrder,
   }

@@ -6,7 +6,14 @@ import type { Limits } from './events.ts'
 import type { Operation, Tombstone } from './operation.ts'
 import { Edit, PersistentMap } from './persistent-map.ts'
 import { PersistentQueue } from './persistent-queue.ts'
-import type { EndedWait, FeedRow, RegistryState, RememberedCommand, Wait } from './registry.ts'
+import {
+  type EndedWait,
+  type FeedRow,
+  firstWaitDeadline,
+  type RegistryState,
+  type RememberedCommand,
+  type Wait,
+} from './registry.ts'
 
 /** Raised with every change of what a state holds or how it is folded. */
 export const SNAPSHOT_SCHEMA = 1
@@ -61,6 +68,7 @@ export function registryOf(plain: PlainRegistry): RegistryState {
   const active = plain.operations.filter(({ outcome }) => outcome === undefined)
   const waits = plain.waits.map((wait) => livingWait(wait, edit))
   const endedWaits = plain.endedWaits.map((wait) => livingWait(wait, edit))
+  const activeWaits = mapOf(waits, ({ waitId }) => waitId, edit)
   return {
     registryId: registryId ?? undefined,
     digestKey: digestKey ?? undefined,
@@ -92,7 +100,8 @@ export function registryOf(plain: PlainRegistry): RegistryState {
       plain.commands.map(({ commandId }) => commandId),
       edit,
     ),
-    waits: mapOf(waits, ({ waitId }) => waitId, edit),
+    waits: activeWaits,
+    waitsExpireFrom: firstWaitDeadline(activeWaits),
     endedWaits: mapOf(endedWaits, ({ waitId }) => waitId, edit),
     endedWaitOrder: queueOf(
       endedWaits.map(({ waitId }) => waitId),

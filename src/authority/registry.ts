@@ -82,6 +82,8 @@ export interface RegistryState {
   readonly commands: PersistentMap<string, RememberedCommand>
   readonly commandOrder: PersistentQueue<string>
   readonly waits: PersistentMap<string, Wait>
+  /** No active wait has an earlier deadline; epoch ms. */
+  readonly waitsExpireFrom: number
   readonly endedWaits: PersistentMap<string, EndedWait>
   readonly endedWaitOrder: PersistentQueue<string>
 }
@@ -106,6 +108,7 @@ export const EMPTY_REGISTRY: RegistryState = {
   commands: PersistentMap.empty(),
   commandOrder: PersistentQueue.empty(),
   waits: PersistentMap.empty(),
+  waitsExpireFrom: Number.POSITIVE_INFINITY,
   endedWaits: PersistentMap.empty(),
   endedWaitOrder: PersistentQueue.empty(),
 }
@@ -144,4 +147,11 @@ export function winnerOf(wait: Wait): number | undefined {
 export function isSatisfied(wait: Pick<Wait, 'mode' | 'members' | 'reached'>): boolean {
   if (wait.members.length === 0) return true
   return wait.mode === 'any' ? wait.reached.size > 0 : wait.reached.size === wait.members.length
+}
+
+/** The first deadline of all active waits; infinite where nobody waits. */
+export function firstWaitDeadline(waits: PersistentMap<string, Wait>): number {
+  let first = Number.POSITIVE_INFINITY
+  for (const { deadlineAt } of waits.values()) first = Math.min(first, deadlineAt)
+  return first
 }
