@@ -12,7 +12,7 @@ export function remember(draft: Draft, recorded: RecordedEvent): void {
   if (draft.commands.has(commandId)) contradict(recorded, `command ${commandId} was accepted before`)
   const command = { commandId, digest: commandDigest, type: commandType, revision, count, at }
   draft.commands = draft.commands.set(commandId, command, draft.edit)
-  draft.commandOrder = draft.commandOrder.push(commandId, draft.edit)
+  draft.commandOrder = draft.commandOrder.push({ commandId, at }, draft.edit)
   forgetOld(draft, at)
 }
 
@@ -26,11 +26,10 @@ export function markRolledBack(draft: Draft, { registrationCommandId }: Operatio
 function forgetOld(draft: Draft, at: number): void {
   const { ms, min, max } = draft.limits.commandMemory
   while (draft.commandOrder.size > min) {
-    const oldest = draft.commandOrder.peek() as string
-    const command = draft.commands.get(oldest)
-    const isOld = command === undefined || command.at + ms < at
-    if (!isOld && draft.commandOrder.size <= max) return
+    const oldest = draft.commandOrder.peek()
+    if (oldest === undefined) return
+    if (oldest.at + ms >= at && draft.commandOrder.size <= max) return
     draft.commandOrder = draft.commandOrder.shift(draft.edit)
-    draft.commands = draft.commands.delete(oldest, draft.edit)
+    draft.commands = draft.commands.delete(oldest.commandId, draft.edit)
   }
 }

@@ -55,7 +55,7 @@ export function plainOf(state: RegistryState): PlainRegistry {
     tombstones: [...state.buried].map((id) => held(state.tombstones.get(id), id)),
     retained: [...state.retained],
     feed: [...state.feed],
-    commands: [...state.commandOrder].map((id) => held(state.commands.get(id), id)),
+    commands: [...state.commandOrder].map(({ commandId }) => held(state.commands.get(commandId), commandId)),
     waits: [...state.waits.values()].sort((a, b) => a.revision - b.revision).map(plainWait),
     endedWaits: [...state.endedWaitOrder].map((id) => plainWait(held(state.endedWaits.get(id), id))),
   }
@@ -97,7 +97,7 @@ export function registryOf(plain: PlainRegistry): RegistryState {
     feed: queueOf(plain.feed, edit),
     commands: mapOf(plain.commands, ({ commandId }) => commandId, edit),
     commandOrder: queueOf(
-      plain.commands.map(({ commandId }) => commandId),
+      plain.commands.map(({ commandId, at }) => ({ commandId, at })),
       edit,
     ),
     waits: activeWaits,

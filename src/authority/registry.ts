@@ -80,7 +80,8 @@ export interface RegistryState {
   /** Rows up to this sequence were dropped by feedRetention. */
   readonly feedDroppedThrough: number
   readonly commands: PersistentMap<string, RememberedCommand>
-  readonly commandOrder: PersistentQueue<string>
+  /** The same, oldest first, with their times: what to forget is known without looking it up. */
+  readonly commandOrder: PersistentQueue<Pick<RememberedCommand, 'commandId' | 'at'>>
   readonly waits: PersistentMap<string, Wait>
   /** No active wait has an earlier deadline; epoch ms. */
   readonly waitsExpireFrom: number

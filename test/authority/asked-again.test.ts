@@ -355,7 +355,7 @@ describe('the memory of commands', () => {
         before.when({ type: 'ChangeLimits', limits: { maxConcurrent: i } }, { commandId: `fill-${i}` }).next,
       start,
     )
-  const known = ({ state }: Specification) => [...state.commandOrder]
+  const known = ({ state }: Specification) => [...state.commandOrder].map(({ commandId }) => commandId)
 
   test('A17: keeps at most the newest `max`, however young they are', () => {
     expect(known(fill(memory(60_000, 1, 3), 5))).toEqual(['fill-2', 'fill-3', 'fill-4'])
