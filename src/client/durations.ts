@@ -1,0 +1,33 @@
+/** Durations as people write them: a number of milliseconds, or a text such as '90s', '2m', '1h 30m'. */
+import { invalidInput } from './operation-errors.ts'
+
+export type Duration = number | string
+
+const MS_OF: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const EXPECTED = "milliseconds as a whole number from 0, or a text such as '90s', '2m', '1h 30m'"
+
+/** Whole milliseconds. Throws OperationRejected (`invalid_command`) that names the path. */
+export function durationMs(value: unknown, path: string): number {
+  const ms = typeof value === 'string' ? parsed(value) : value
+  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms
+  throw invalidInput(path, EXPECTED, value)
+}
+
+function parsed(text: string): number | undefined {
+  if (!/^\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)\s*)+$/.test(text)) return undefined
+  let ms = 0
+  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)/g)) {
+    ms += Number(amount) * (MS_OF[unit] ?? Number.NaN)
+  }
+  return Math.round(ms)
+}
+
+/** A moment: a Date, or epoch milliseconds. */
+export type Moment = Date | number
+
+/** Epoch milliseconds. Throws OperationRejected (`invalid_command`) that names the path. */
+export function momentMs(value: unknown, path: string): number {
+  const ms = value instanceof Date ? value.getTime() : value
+  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms
+  throw invalidInput(path, 'a valid Date, or epoch milliseconds', value)
+}
