@@ -132,7 +132,11 @@ export interface EventStore extends EventReader, EventAppender {
 
 export type LogHealth =
   | { readonly status: 'ok' }
-  | { readonly status: 'read_only' | 'unavailable' | 'damaged' | 'closed'; readonly message: string; readonly since: number }
+  | {
+      readonly status: 'read_only' | 'unavailable' | 'damaged' | 'closed'
+      readonly message: string
+      readonly since: number
+    }
 
 export type LogErrorCode =
   /** The file is not a log of ours, or its bytes contradict themselves. Never replaced by an empty one. */

@@ -62,6 +62,8 @@ export function hashOfLine(line: string): string {
  * caller comes this far.
  */
 export function assertAppendable(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): void {
+  if (!isStreamName(stream))
+    throw new TypeError(`'${stream}' can't name a stream: it is empty or has a lone surrogate.`)
   if (events.length === 0) throw new TypeError(`An append to '${stream}' needs at least one event.`)
   let revision = nextRevision(expected)
   if (!Number.isSafeInteger(revision) || revision < 0) {
@@ -87,6 +89,11 @@ export function assertAppendable(stream: string, expected: ExpectedRevision, eve
     }
     revision++
   }
+}
+
+/** A lone surrogate has no UTF-8: two names with different ones would become the same bytes. */
+export function isStreamName(name: string): boolean {
+  return name.length > 0 && name.isWellFormed()
 }
 
 export function nextRevision(expected: ExpectedRevision): number {

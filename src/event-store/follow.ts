@@ -24,7 +24,7 @@ export interface LogPage {
  * Throws what reading a page throws.
  */
 export function followPages(
-  readPage: (after: bigint) => LogPage,
+  readPage: (after: bigint) => LogPage | Promise<LogPage>,
   wakes: AppendWakes,
   { after = 0n, signal }: FollowOptions,
 ): AsyncIterable<FollowItem> {
@@ -49,7 +49,7 @@ export function followPages(
 }
 
 async function* follow(
-  readPage: (after: bigint) => LogPage,
+  readPage: (after: bigint) => LogPage | Promise<LogPage>,
   wakes: AppendWakes,
   after: bigint,
   signal: AbortSignal,
@@ -58,7 +58,7 @@ async function* follow(
   let told: bigint | undefined
   while (!signal.aborted && !wakes.ended) {
     const ticket = wakes.ticket
-    const page = readPage(at)
+    const page = await readPage(at)
     for (const event of page.events) {
       yield { type: 'event', event }
       if (signal.aborted) return

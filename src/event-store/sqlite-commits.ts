@@ -1,0 +1,273 @@
+/**
+ * Commits to the embedded log, and what an error during one means. All of it blocks: it runs on the writer thread.
+ *
+ *     BEGIN IMMEDIATE ----> appends ----> COMMIT, flushed ----> acknowledged, or a conflict
+ *          |                   |              |
+ *          busy, read-only     rolled back    disk full: a frame could not be written, and the commit frame is the last
+ *          refused             refused                   one, so nothing of it can count: refused
+ *                                             else: unknown
+ *
+ * After an unknown outcome the connection is given up. What is found later is visible but perhaps not durable (seen: with
+ * a failing fsync the rows came back after a crash), so nothing counts, and nothing more is written, before the file was
+ * opened again and a TRUNCATE checkpoint went through, which flushes all that is visible and drops the rest.
+ */
+import Database from 'better-sqlite3'
+import type { AppendAnswer, PackedAppend } from './append-packing.ts'
+import type { RefusalReason } from './event-store.ts'
+import { type AppendsOfOthers, type AppendTable, createAppendTable } from './sqlite-appends.ts'
+import { connect } from './sqlite-file.ts'
+
+export type WriterHealth =
+  | { readonly status: 'ok' }
+  | { readonly status: 'read_only' | 'unavailable' | 'damaged'; readonly message: string }
+
+export interface CommitsOptions {
+  readonly path: string
+  /** How long the write lock is waited for. */
+  readonly lockWaitMs: number
+  readonly onHealth: (health: WriterHealth) => void
+  readonly onOthers: (others: AppendsOfOthers) => void
+}
+
+/** A connection that was given up is opened again at most so often. */
+const REOPEN_EVERY_MS = 100
+/** Between two tries for a lock: random within this, so that the tries of several processes don't keep in step. */
+const LOCK_RETRY_MS_MAX = 2
+/** The write-ahead log is cut to nothing when it has grown over so many pages of 4 KiB. */
+const WAL_PAGES_MAX = 16_384
+
+interface Trouble {
+  readonly kind: 'in_doubt' | 'read_only' | 'unavailable'
+  readonly message: string
+}
+
+export class SqliteCommits {
+  readonly #options: CommitsOptions
+  #db: Database.Database
+  #table: AppendTable
+  #trouble: Trouble | undefined
+  #reopenAt = 0
+  #isLocked = false
+  /** Streams of appends whose outcome is not known. */
+  readonly #inDoubt = new Set<string>()
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+    this.#db = connect(options.path)
+    this.#table = createAppendTable(this.#db, options.path)
+    if (this.lock()) this.unlock()
+  }
+
+  /** All appends in one commit; the answers in their order. Takes the write lock unless it is held already. */
+  commit(appends: readonly PackedAppend[]): AppendAnswer[] {
+    const refused = this.#lockOrRefuse()
+    if (refused) return appends.map((append) => this.#unlessInDoubt(append, refused))
+    this.#isLocked = false
+    let answers: AppendAnswer[]
+    let others: AppendsOfOthers | undefined
+    try {
+      others = this.#table.catchUp()
+      answers = appends.map((append) => this.#table.append(append))
+    } catch (error) {
+      return this.#rollBack(error, appends, 'before COMMIT')
+    }
+    try {
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      return this.#rollBack(error, appends, 'at COMMIT')
+    }
+    this.#table.keep()
+    if (others) this.#options.onOthers(others)
+    return answers
+  }
+
+  /** Takes the write lock and keeps it until the next commit or `unlock`. False when it was not to be had. */
+  lock(): boolean {
+    return this.#lockOrRefuse() === undefined
+  }
+
+  unlock(): void {
+    if (!this.#isLocked) return
+    this.#isLocked = false
+    if (!this.#tryRollBack()) this.#giveUp({ kind: 'unavailable', message: 'A lock could not be given back.' })
+  }
+
+  /** Tells of what others have committed since the last look, and tries to get out of trouble. */
+  look(): void {
+    if (this.#trouble && !this.#recover()) return
+    if (!this.#db.open || this.#isLocked) return
+    try {
+      const others = this.#table.catchUp()
+      this.#table.keep()
+      if (others) this.#options.onOthers(others)
+    } catch (error) {
+      this.#table.forget()
+      if (sqliteCode(error) !== 'SQLITE_BUSY') this.#giveUp({ kind: 'unavailable', message: told(error) })
+    }
+  }
+
+  /**
+   * Copies what the write-ahead log holds into the file. When it has grown over its bound, also cuts it, which makes other
+   * writers wait. A checkpoint that fails loses nothing: the write-ahead log keeps what it holds.
+   */
+  checkpoint(): void {
+    if (this.#trouble || this.#isLocked || !this.#db.open) return
+    try {
+      const [row] = this.#db.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }] // documented shape of its one row
+      if (row.log > WAL_PAGES_MAX) this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      sqliteCode(error)
+    }
+  }
+
+  /** The last connection to a file cuts the write-ahead log and removes it. */
+  close(): void {
+    this.unlock()
+    this.checkpoint()
+    this.#db.close()
+  }
+
+  #lockOrRefuse(): AppendAnswer | undefined {
+    if (this.#isLocked) return undefined
+    if (this.#trouble && !this.#recover()) return this.#refusalForTrouble()
+    const deadline = performance.now() + this.#options.lockWaitMs
+    for (;;) {
+      try {
+        this.#db.exec('BEGIN IMMEDIATE')
+        this.#isLocked = true
+        return undefined
+      } catch (error) {
+        switch (sqliteCode(error)) {
+          case 'SQLITE_BUSY':
+            if (performance.now() < deadline) break
+            return refuse('busy', `Another process has held the log for more than ${this.#options.lockWaitMs} ms.`)
+          case 'SQLITE_READONLY':
+            this.#enterTrouble({ kind: 'read_only', message: `The log can't be written: ${told(error)}.` })
+            return this.#refusalForTrouble()
+          default:
+            this.#giveUp({ kind: 'unavailable', message: `The log can't be written: ${told(error)}.` })
+            return this.#refusalForTrouble()
+        }
+      }
+      sleep(Math.random() * LOCK_RETRY_MS_MAX)
+    }
+  }
+
+  #rollBack(error: unknown, appends: readonly PackedAppend[], when: 'before COMMIT' | 'at COMMIT'): AppendAnswer[] {
+    const code = sqliteCode(error)
+    const isRolledBack = this.#tryRollBack()
+    this.#table.forget()
+    const isCertain = when === 'before COMMIT' || code === 'SQLITE_FULL' || code === 'SQLITE_BUSY'
+    if (!isRolledBack || !isCertain) {
+      for (const { stream } of appends) this.#inDoubt.add(stream)
+      this.#giveUp({ kind: 'in_doubt', message: `The outcome of a commit is not known: ${told(error)}.` })
+      return appends.map(() => ({ type: 'unknown', message: `Whether it was stored is not known: ${told(error)}.` }))
+    }
+    const answer = this.#certainRefusal(code, told(error))
+    return appends.map(() => answer)
+  }
+
+  #certainRefusal(code: string, problem: string): AppendAnswer {
+    switch (code) {
+      case 'SQLITE_FULL':
+        return refuse('full', `The disk is full, and nothing of this was stored: ${problem}.`)
+      case 'SQLITE_BUSY':
+        return refuse('busy', `Another process holds the log, and nothing of this was stored: ${problem}.`)
+      case 'SQLITE_TOOBIG':
+        return refuse('too_large', `The append is larger than SQLite stores, and nothing of it was: ${problem}.`)
+      case 'SQLITE_CORRUPT':
+      case 'SQLITE_NOTADB':
+        this.#options.onHealth({ status: 'damaged', message: `The log is damaged: ${problem}.` })
+        return refuse('damaged', `The log is damaged, and nothing of this was stored: ${problem}.`)
+      default:
+        this.#giveUp({ kind: 'unavailable', message: `The log can't be written: ${problem}.` })
+        return refuse('unavailable', `The log can't be written, and nothing of this was stored: ${problem}.`)
+    }
+  }
+
+  #tryRollBack(): boolean {
+    try {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+    } catch (error) {
+      sqliteCode(error)
+    }
+    return !this.#db.inTransaction
+  }
+
+  #giveUp(trouble: Trouble): void {
+    this.#db.close()
+    this.#isLocked = false
+    this.#enterTrouble(trouble)
+  }
+
+  #enterTrouble(trouble: Trouble): void {
+    // What is in doubt stays in doubt, whatever else goes wrong meanwhile.
+    this.#trouble = this.#trouble?.kind === 'in_doubt' ? { ...trouble, kind: 'in_doubt' } : trouble
+    const { kind, message } = this.#trouble
+    this.#options.onHealth({ status: kind === 'read_only' ? 'read_only' : 'unavailable', message })
+  }
+
+  /** Opens the file again. True when it can be written, and all that is visible in it is durable. */
+  #recover(): boolean {
+    if (performance.now() < this.#reopenAt) return false
+    this.#reopenAt = performance.now() + REOPEN_EVERY_MS
+    const kept = this.#table.keptPosition()
+    try {
+      this.#db.close()
+      this.#db = connect(this.#options.path)
+      this.#table = createAppendTable(this.#db, this.#options.path, kept)
+      if (this.#trouble?.kind === 'in_doubt' && !this.#flushAll()) return false
+      this.#db.exec('BEGIN IMMEDIATE')
+      this.#db.exec('ROLLBACK')
+    } catch (error) {
+      if (sqliteCode(error) === 'SQLITE_BUSY' && this.#trouble?.kind !== 'in_doubt') return false
+      if (!(sqliteCode(error) === 'SQLITE_READONLY')) this.#db.close()
+      return false
+    }
+    this.#trouble = undefined
+    this.#inDoubt.clear()
+    this.#options.onHealth({ status: 'ok' })
+    return true
+  }
+
+  #flushAll(): boolean {
+    const deadline = performance.now() + this.#options.lockWaitMs
+    for (;;) {
+      const [row] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }] // documented shape of its one row
+      if (row.busy === 0) return true
+      if (performance.now() >= deadline) return false
+      sleep(Math.random() * LOCK_RETRY_MS_MAX)
+    }
+  }
+
+  #refusalForTrouble(): AppendAnswer {
+    const { kind, message } = this.#trouble ?? { kind: 'unavailable', message: 'The log is not open.' }
+    return refuse(kind === 'read_only' ? 'read_only' : 'unavailable', message)
+  }
+
+  /** An append to a stream in doubt may be one that is sent again: "not stored" would be a guess. */
+  #unlessInDoubt({ stream }: PackedAppend, refused: AppendAnswer): AppendAnswer {
+    if (!this.#inDoubt.has(stream)) return refused
+    return { type: 'unknown', message: this.#trouble?.message ?? 'Whether it was stored is not known.' }
+  }
+}
+
+function refuse(reason: Exclude<RefusalReason, 'closed'>, message: string): AppendAnswer {
+  return { type: 'refused', reason, message }
+}
+
+/** The primary code of an error of SQLite; any other error is ours and is thrown on. */
+function sqliteCode(error: unknown): string {
+  if (!(error instanceof Database.SqliteError)) throw error
+  return error.code.split('_', 2).join('_')
+}
+
+function told(error: unknown): string {
+  return error instanceof Database.SqliteError ? `${error.message} (${error.code})` : String(error)
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
+function sleep(ms: number): void {
+  Atomics.wait(sleeper, 0, 0, ms)
+}

@@ -1,0 +1,278 @@
+/**
+ * The file of the embedded log: how it comes to be, how it is recognised, and what is refused before anything is read.
+ *
+ * A new log is written whole under another name and linked to its own at the end. So a file under that name is complete
+ * or not there, of several creators one wins, and an empty file is damage and never an invitation.
+ */
+import { closeSync, fsyncSync, linkSync, openSync, realpathSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
+import { LogError, type NewEvent } from './event-store.ts'
+import { exportedLine } from './exported-line.ts'
+import { appendCrc, headCrc } from './sqlite-checksums.ts'
+
+/** `VERD`, in the header of every log file: what `file` and SQLite's own tools show. Stored. */
+export const APPLICATION_ID = 0x56455244
+
+/** Stored. Read by people in the sqlite3 shell as well: every row of `appends` is its exported lines. */
+const SCHEMA = `
+  -- The last event of each stream: what an append is checked against.
+  CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    revision INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    crc INTEGER NOT NULL
+  ) STRICT;
+  -- One row per append. Its events take the positions (position - count, position] and the revisions
+  -- (revision - count, revision] of their stream; previous is the position of the stream's append before, 0 for none.
+  CREATE TABLE appends (
+    position INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    previous INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    lines BLOB NOT NULL
+  ) STRICT;
+  -- Where in the log a stream has reached a revision: an entry about every 64 events, the way on is by back links.
+  CREATE TABLE marks (
+    stream INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (stream, revision)
+  ) STRICT, WITHOUT ROWID;
+`
+
+/** Brings a file of one format version to the next; the index is the version it takes, minus 1. */
+export type Migration = (db: Database.Database) => void
+
+const MIGRATIONS: readonly Migration[] = []
+
+/** Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. */
+export function prepareFile(path: string, first: () => { stream: string; events: readonly NewEvent[] }): void {
+  assertPlace(path)
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, first())
+  const db = connect(path)
+  try {
+    bringForward(db, path)
+    assertTailIsWhole(db, path)
+    // What a crashed process left in the write-ahead log is visible, but perhaps not durable: it is before it counts.
+    if (isWritable(db)) db.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    db.close()
+  }
+}
+
+/** A connection with the settings that the promises rest on. Waits for no lock: whoever uses it retries without blocking. */
+export function connect(path: string, { readonly = false }: { readonly?: boolean } = {}): Database.Database {
+  const db = new Database(path, { readonly, fileMustExist: true, timeout: 0 })
+  try {
+    db.pragma('synchronous = FULL')
+    // Has an effect on macOS only, where fsync alone leaves the bytes in the drive's cache.
+    db.pragma('fullfsync = ON')
+    db.pragma('checkpoint_fullfsync = ON')
+    // Checkpoints inside a commit are the latency peaks: the writer thread makes them between commits.
+    db.pragma('wal_autocheckpoint = 0')
+    db.pragma('trusted_schema = OFF')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Checks that the file is a log of ours, and of this version after the steps that it takes. Throws LogError. */
+export function bringForward(db: Database.Database, path: string, migrations: readonly Migration[] = MIGRATIONS): void {
+  const current = migrations.length + 1
+  const application = db.pragma('application_id', { simple: true })
+  let version = Number(db.pragma('user_version', { simple: true }))
+  if (application !== APPLICATION_ID || version < 1) {
+    throw new LogError(
+      'log_damaged',
+      `'${path}' is not a log of Verdict, or its beginning was overwritten. It was left as it is; give another path, or bring back a copy.`,
+    )
+  }
+  if (version > current) {
+    throw new LogError(
+      'log_newer',
+      `'${path}' has format ${version}, and this version of Verdict reads up to ${current}. It was left as it is; use the version that wrote it, or a later one.`,
+    )
+  }
+  while (version < current) {
+    const migration = migrations[version - 1]
+    if (migration === undefined) throw new Error(`There is no migration from format ${version} of ${current}.`)
+    db.transaction(() => {
+      // Another process may have taken this step while we waited for the lock.
+      if (Number(db.pragma('user_version', { simple: true })) !== version) return
+      migration(db)
+      db.pragma(`user_version = ${version + 1}`)
+    }).immediate()
+    version++
+  }
+}
+
+/** What an error of SQLite means for whoever opens or reads the log. */
+export function asLogError(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error
+  const { code, message } = error
+  const told = `${message} (${code})`
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new LogError(
+      'log_damaged',
+      `'${path}' is damaged: ${told}. It was left as it is; bring back a copy, or recover it with SQLite's tools.`,
+      { cause: error },
+    )
+  }
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return new LogError('log_locked', `'${path}' is locked by another process: ${told}.`, { cause: error })
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY') || code === 'SQLITE_PERM') {
+    return new LogError('log_unusable', `'${path}' can't be opened with the rights of this process: ${told}.`, {
+      cause: error,
+    })
+  }
+  return new LogError('log_unavailable', `'${path}' can't be read: ${told}.`, { cause: error })
+}
+
+/** Whether a file system of this type (statfs, Linux) lies on another machine, where SQLite's locks can't be trusted. */
+export function networkFileSystem(type: number): string | undefined {
+  return NETWORK_FILE_SYSTEMS.get(type >>> 0)
+}
+
+const NETWORK_FILE_SYSTEMS = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xfe534d42, 'SMB2'],
+  [0xff534d42, 'CIFS'],
+  [0x01021997, '9P'],
+  [0x5346414f, 'AFS'],
+  [0x73757245, 'Coda'],
+  [0x00c36400, 'Ceph'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x7461636f, 'OCFS2'],
+  [0x01161970, 'GFS2'],
+  [0x47504653, 'GPFS'],
+])
+
+function assertPlace(path: string): void {
+  const directory = dirname(resolve(path))
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new LogError('log_unusable', `The log '${path}' needs a directory to lie in, and '${directory}' is none.`)
+  }
+  const network = process.platform === 'linux' ? networkFileSystem(statfsSync(directory).type) : undefined
+  if (network !== undefined) {
+    throw new LogError(
+      'log_unusable',
+      `'${directory}' lies on a network file system (${network}), where the locks that protect a log don't hold. Give a path on a local disk, or use EventStoreDB.`,
+    )
+  }
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (file && !file.isFile()) throw new LogError('log_unusable', `The log '${path}' is not a file.`)
+  if (file?.size === 0) {
+    throw new LogError(
+      'log_damaged',
+      `'${path}' is empty, and a log never is. It was left as it is; remove it to begin a new log, or bring back a copy.`,
+    )
+  }
+}
+
+function create(path: string, first: { stream: string; events: readonly NewEvent[] }): void {
+  const target = join(realpathSync(dirname(resolve(path))), basename(path))
+  const building = `${target}.creating-${process.pid}-${Date.now().toString(36)}`
+  try {
+    const db = new Database(building)
+    try {
+      db.pragma('journal_mode = WAL')
+      db.pragma('synchronous = FULL')
+      db.pragma('fullfsync = ON')
+      db.transaction(() => {
+        db.exec(SCHEMA)
+        db.pragma(`application_id = ${APPLICATION_ID}`)
+        db.pragma(`user_version = ${MIGRATIONS.length + 1}`)
+        insertFirst(db, first)
+      })()
+    } finally {
+      db.close()
+    }
+    sync(building)
+    linkSync(building, target)
+    sync(dirname(target))
+  } catch (error) {
+    // Another process was faster: its log is the log.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw creationError(error, path)
+  } finally {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(building + suffix, { force: true })
+  }
+}
+
+function creationError(error: unknown, path: string): LogError {
+  const why = error instanceof Error ? error.message : String(error)
+  return new LogError('log_unusable', `The log '${path}' can't be created: ${why}.`, { cause: error })
+}
+
+function insertFirst(db: Database.Database, { stream, events }: { stream: string; events: readonly NewEvent[] }): void {
+  const position = BigInt(events.length)
+  const revision = events.length - 1
+  const hash = events.at(-1)?.hash ?? ''
+  const lines = Buffer.from(events.map(exportedLine).join(''))
+  db.prepare('INSERT INTO streams (id, name, revision, position, hash, crc) VALUES (1, ?, ?, ?, ?, ?)').run(
+    stream,
+    revision,
+    position,
+    hash,
+    headCrc(stream, revision, position, hash),
+  )
+  db.prepare(
+    'INSERT INTO appends (position, stream, revision, count, previous, crc, lines) VALUES (?, 1, ?, ?, 0, ?, ?)',
+  ).run(position, revision, events.length, appendCrc(position, 1, revision, events.length, 0n, lines), lines)
+}
+
+/** A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. */
+function assertTailIsWhole(db: Database.Database, path: string): void {
+  const row = db
+    .prepare<[], AppendRow>(
+      'SELECT position, stream, revision, count, previous, crc, lines FROM appends ORDER BY position DESC LIMIT 1',
+    )
+    .safeIntegers()
+    .get()
+  if (
+    row &&
+    appendCrc(row.position, Number(row.stream), Number(row.revision), Number(row.count), row.previous, row.lines) ===
+      Number(row.crc)
+  ) {
+    return
+  }
+  const where = row ? `its last append, at position ${row.position}, does not match its checksum` : 'it has no events'
+  throw new LogError('log_damaged', `'${path}' is damaged: ${where}. It was left as it is; bring back a copy.`)
+}
+
+interface AppendRow {
+  readonly position: bigint
+  readonly stream: bigint
+  readonly revision: bigint
+  readonly count: bigint
+  readonly previous: bigint
+  readonly crc: bigint
+  readonly lines: Buffer
+}
+
+function isWritable(db: Database.Database): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE; ROLLBACK')
+    return true
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|BUSY|CANTOPEN)/.test(error.code)) return false
+    throw error
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The writer thread of the embedded log: the only place where this process writes to the file, so that a flush to disk
+ * never blocks the host. It needs no event loop: it sleeps until the host signals a message or the next look at what
+ * others committed is due.
+ *
+ *                 +-- batch --> one commit --> answers --> (checkpoint, when enough was written)
+ *     asleep -----+-- turn  --> the write lock, held until the turn's append, its end or its time
+ *                 +-- due   --> others' commits told; checkpoint, when it was quiet
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type PackedAnswers, packAnswers, unpackAppends } from './append-packing.ts'
+import { SqliteCommits, type WriterHealth } from './sqlite-commits.ts'
+
+export interface WriterOptions {
+  readonly path: string
+  /** One Int32: counts the messages sent to the thread, which sleeps on it. */
+  readonly signal: SharedArrayBuffer
+  /** How long the write lock is waited for, and how long a turn may hold it. */
+  readonly lockWaitMs: number
+  /** How often others' commits are looked for. */
+  readonly pollMs: number
+}
+
+export type ToWriter =
+  | { readonly type: 'append'; readonly batch: ArrayBuffer }
+  | { readonly type: 'turn' }
+  | { readonly type: 'turn_end' }
+  | { readonly type: 'close' }
+
+export type FromWriter =
+  | { readonly type: 'opened' }
+  | ({ readonly type: 'answers' } & PackedAnswers)
+  /** The write lock is held, or was not to be had; the turn goes on either way. */
+  | { readonly type: 'turn' }
+  /** Others appended; without advances they are too many to tell. */
+  | { readonly type: 'advanced'; readonly advances?: readonly (readonly [stream: string, revision: number])[] }
+  | { readonly type: 'health'; readonly health: WriterHealth }
+  | { readonly type: 'closed' }
+
+/** After so many bytes of events a checkpoint is made between two commits, so that the write-ahead log stays small. */
+const CHECKPOINT_BYTES = 4 * 1024 * 1024
+/** What is left is checkpointed when nothing was written for so long. */
+const CHECKPOINT_QUIET_MS = 250
+
+function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: WriterOptions): void {
+  const signal = new Int32Array(shared)
+  const commits = new SqliteCommits({
+    path,
+    lockWaitMs,
+    onHealth: (health) => say({ type: 'health', health }),
+    onOthers: ({ advances }) => say(advances ? { type: 'advanced', advances } : { type: 'advanced' }),
+  })
+  let bytesToCheckpoint = 0
+  let lastWriteAt = 0
+  let nextLookAt = 0
+  let turnEndsAt = Number.POSITIVE_INFINITY
+
+  say({ type: 'opened' })
+  for (let isOpen = true; isOpen; ) {
+    const seen = Atomics.load(signal, 0)
+    for (let sent = receiveMessageOnPort(port); sent && isOpen; sent = receiveMessageOnPort(port)) {
+      isOpen = handle(sent.message as ToWriter) // the adapter has the other end
+      if (performance.now() >= nextLookAt) look()
+    }
+    if (!isOpen) break
+    look()
+    Atomics.wait(signal, 0, seen, pollMs)
+  }
+  commits.close()
+  say({ type: 'closed' })
+
+  function handle(message: ToWriter): boolean {
+    switch (message.type) {
+      case 'append': {
+        const answers = packAnswers(commits.commit(unpackAppends(message.batch)))
+        say({ type: 'answers', ...answers }, answers.answers)
+        turnEndsAt = Number.POSITIVE_INFINITY
+        lastWriteAt = performance.now()
+        bytesToCheckpoint += message.batch.byteLength
+        if (bytesToCheckpoint >= CHECKPOINT_BYTES) checkpoint()
+        return true
+      }
+      case 'turn':
+        if (commits.lock()) turnEndsAt = performance.now() + lockWaitMs
+        say({ type: 'turn' })
+        return true
+      case 'turn_end':
+        endTurn()
+        return true
+      case 'close':
+        return false
+      default:
+        message satisfies never
+        return true
+    }
+  }
+
+  function look(): void {
+    const now = performance.now()
+    nextLookAt = now + pollMs
+    if (now >= turnEndsAt) endTurn()
+    commits.look()
+    if (bytesToCheckpoint > 0 && now - lastWriteAt >= CHECKPOINT_QUIET_MS) checkpoint()
+  }
+
+  function endTurn(): void {
+    turnEndsAt = Number.POSITIVE_INFINITY
+    commits.unlock()
+  }
+
+  function checkpoint(): void {
+    bytesToCheckpoint = 0
+    commits.checkpoint()
+  }
+
+  function say(message: FromWriter, transferred?: ArrayBuffer): void {
+    port.postMessage(message, transferred ? [transferred] : [])
+  }
+}
+
+if (parentPort) run(parentPort, workerData as WriterOptions) // the adapter gives exactly these

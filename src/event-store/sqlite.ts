@@ -1,0 +1,448 @@
+/**
+ * The embedded log in one SQLite file (`better-sqlite3`, write-ahead log, flushed at every commit). Several processes of
+ * one machine may open the same file.
+ *
+ *     append --> queue --> batch --> writer thread: one commit for all --> answers --> callers, followers
+ *     read, head, follow <-- a read-only connection of this thread, a page at a time
+ *     watch, follow      <-- writer thread: what others committed
+ *
+ * While a commit runs, what arrives waits and shares the next one, whichever streams it is for (group commit). A second
+ * batch is on its way while the first is committed, so that the thread never idles. The queue is the only thing here that
+ * grows: it is bounded in bytes, and beyond it an append is refused as `busy`.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay, setImmediate as nextTurnOfTheLoop } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import type Database from 'better-sqlite3'
+import { type AppendToPack, packAppends, unpackAnswers } from './append-packing.ts'
+import { randomSalts } from './event-codec.ts'
+import {
+  type Advance,
+  type AppendResult,
+  type EventAppender,
+  type EventStore,
+  type ExpectedRevision,
+  type FollowItem,
+  type FollowOptions,
+  type Head,
+  LogError,
+  type LogHealth,
+  type LogIdentity,
+  type NewEvent,
+  type ReadAllOptions,
+  type ReadStreamOptions,
+  type StoredEvent,
+} from './event-store.ts'
+import { assertAppendable } from './exported-line.ts'
+import { AppendWakes, followPages } from './follow.ts'
+import { identityOf, logOpened } from './log-identity.ts'
+import { asLogError, connect, prepareFile } from './sqlite-file.ts'
+import { createReader, type SqliteReader, type StreamPage } from './sqlite-reader.ts'
+import type { FromWriter, ToWriter, WriterOptions } from './sqlite-writer.ts'
+import { ADMIN_STREAM } from './stream-names.ts'
+
+export interface SqliteStoreOptions {
+  /** Created when nothing has this name; its directory must be there, on a local disk. */
+  readonly path: string
+  /** How long a lock of another process is waited for (never blocking the host), before `busy` or `log_locked`. */
+  readonly lockWaitMs?: number
+  /** How soon others' commits are noticed, at the latest. */
+  readonly pollMs?: number
+  readonly now?: () => number
+  readonly newLogId?: () => string
+}
+
+/** Throws LogError for a place or a file that can't be a log of ours; never replaces what is there. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<EventStore> {
+  const { path, lockWaitMs = 2_000, pollMs = 20, now = Date.now, newLogId = randomUUID } = options
+  const first = () => ({
+    stream: ADMIN_STREAM,
+    events: logOpened({ logId: newLogId(), timeline: 1 }, now(), randomSalts()),
+  })
+  await retryWhileLocked(path, lockWaitMs, () => prepareFile(path, first))
+  const signal = new SharedArrayBuffer(4)
+  const worker = await startWriter({ path, signal, lockWaitMs, pollMs })
+  try {
+    const db = connect(path, { readonly: true })
+    const reader = createReader(db, path)
+    const identity = await retryWhileLocked(path, lockWaitMs, () =>
+      identityOf(reader.forwards(ADMIN_STREAM, 0).events[0]),
+    )
+    return new SqliteStore({ path, lockWaitMs, now, worker, signal, db, reader, identity })
+  } catch (error) {
+    await worker.terminate()
+    throw asLogError(error, path)
+  }
+}
+
+/** Batches on their way to the thread: one that it commits, and one that it finds when it is done. */
+const BATCHES_IN_FLIGHT_MAX = 2
+const BATCH_BYTES_MAX = 4 * 1024 * 1024
+const BATCH_APPENDS_MAX = 4_096
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024
+/** An append beyond this would stop all others for too long, and SQLite has a limit of its own. */
+const APPEND_BYTES_MAX = 16 * 1024 * 1024
+/** Hash, punctuation and stream name around the two texts of an event. */
+const EVENT_BYTES_AROUND = 256
+const LOCK_RETRY_MS_MAX = 10
+
+interface PendingAppend extends AppendToPack {
+  readonly bytes: number
+  readonly resolve: (result: AppendResult) => void
+}
+
+interface OpenParts {
+  readonly path: string
+  readonly lockWaitMs: number
+  readonly now: () => number
+  readonly worker: Worker
+  readonly signal: SharedArrayBuffer
+  readonly db: Database.Database
+  readonly reader: SqliteReader
+  readonly identity: LogIdentity
+}
+
+class SqliteStore implements EventStore {
+  readonly #parts: OpenParts
+  readonly #signal: Int32Array
+  readonly #wakes = new AppendWakes()
+  readonly #listeners = new Set<(advance: Advance) => void>()
+  #health: LogHealth = { status: 'ok' }
+  #closing: Promise<void> | undefined
+
+  #queue: PendingAppend[] = []
+  #queuedBytes = 0
+  readonly #inFlight: (readonly PendingAppend[])[] = []
+  #isFlushDue = false
+  #onIdle: (() => void) | undefined
+  #onWriterGone: (() => void) | undefined
+  #isWriterGone = false
+
+  #turns: Promise<unknown> = Promise.resolve()
+  /** The queue is held back while a turn has the right to write. */
+  #isTurn = false
+  #onTurn: (() => void) | undefined
+
+  constructor(parts: OpenParts) {
+    this.#parts = parts
+    this.#signal = new Int32Array(parts.signal)
+    parts.worker.on('message', (message: FromWriter) => this.#hear(message))
+    parts.worker.on('error', (error) => this.#loseWriter(`The writer thread of the log ended: ${error.message}`))
+    parts.worker.on('exit', () => this.#loseWriter('The writer thread of the log ended.'))
+    // An idle log keeps no process alive; an append that was not answered does.
+    parts.worker.unref()
+  }
+
+  append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+    return this.#enqueue(stream, expected, events, (pending) => {
+      this.#queue.push(pending)
+      this.#queuedBytes += pending.bytes
+      if (this.#isFlushDue) return
+      this.#isFlushDue = true
+      // While the thread works there is time to collect what this turn of the event loop still brings.
+      if (this.#inFlight.length === 0) queueMicrotask(this.#flush)
+      else setImmediate(this.#flush)
+    })
+  }
+
+  turn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
+    const mine = this.#turns.then(() => this.#takeTurn(fn))
+    this.#turns = mine.catch(() => undefined)
+    return mine
+  }
+
+  async identity(): Promise<LogIdentity> {
+    this.#assertOpen()
+    return this.#parts.identity
+  }
+
+  async head(stream: string): Promise<Head | undefined> {
+    return await this.#read(() => this.#parts.reader.head(stream))
+  }
+
+  async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
+    const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
+    let next: number | undefined = options.from ?? (direction === 'forwards' ? 0 : Number.POSITIVE_INFINITY)
+    let given = 0
+    while (next !== undefined && given < limit) {
+      const from: number = next
+      const page: StreamPage = await this.#read(() => this.#parts.reader[direction](stream, from), signal)
+      for (const event of page.events) {
+        if (given === limit) return
+        given++
+        yield event
+        this.#assertOpen(signal)
+      }
+      next = page.next
+      if (next !== undefined) await nextTurnOfTheLoop()
+    }
+  }
+
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
+    const { after = 0n, prefixes, limit = Number.POSITIVE_INFINITY, signal } = options
+    let given = 0
+    for (let at = after; given < limit; ) {
+      const page = await this.#read(() => this.#parts.reader.all(at, prefixes), signal)
+      for (const event of page.events) {
+        if (given === limit) return
+        given++
+        yield event
+        this.#assertOpen(signal)
+      }
+      if (page.isLast) return
+      at = page.through
+      await nextTurnOfTheLoop()
+    }
+  }
+
+  follow(options: FollowOptions = {}): AsyncIterable<FollowItem> {
+    this.#assertOpen()
+    return followPages(
+      (after) => this.#read(() => this.#parts.reader.all(after, options.prefixes)),
+      this.#wakes,
+      options,
+    )
+  }
+
+  watch(listener: (advance: Advance) => void): () => void {
+    const own = (advance: Advance) => listener(advance)
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  health(): LogHealth {
+    return this.#health
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #enqueue(
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+    enqueue: (pending: PendingAppend) => void,
+  ): Promise<AppendResult> {
+    assertAppendable(stream, expected, events)
+    let bytes = 0
+    for (const { body, content } of events) bytes += body.length + content.length + EVENT_BYTES_AROUND
+    const refused = this.#refusal(bytes)
+    if (refused) return Promise.resolve(refused)
+    return new Promise((resolve) => enqueue({ stream, expected, events, bytes, resolve }))
+  }
+
+  #refusal(bytes: number): AppendResult | undefined {
+    if (this.#closing) return { type: 'refused', reason: 'closed', message: CLOSED }
+    if (this.#isWriterGone) {
+      return { type: 'refused', reason: 'unavailable', message: 'The writer thread of the log ended; open it again.' }
+    }
+    if (bytes > APPEND_BYTES_MAX) {
+      const message = `One append holds up to ${APPEND_BYTES_MAX} bytes, and this one has about ${bytes}.`
+      return { type: 'refused', reason: 'too_large', message }
+    }
+    if (this.#queuedBytes + bytes <= QUEUE_BYTES_MAX) return undefined
+    const message = `More than ${QUEUE_BYTES_MAX} bytes wait to be written to the log.`
+    return { type: 'refused', reason: 'busy', message }
+  }
+
+  readonly #flush = () => {
+    this.#isFlushDue = false
+    while (!this.#isTurn && this.#queue.length > 0 && this.#inFlight.length < BATCHES_IN_FLIGHT_MAX) {
+      let bytes = 0
+      let count = 0
+      for (const pending of this.#queue) {
+        if (count === BATCH_APPENDS_MAX || (count > 0 && bytes + pending.bytes > BATCH_BYTES_MAX)) break
+        bytes += pending.bytes
+        count++
+      }
+      const batch = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count)
+      this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count)
+      this.#queuedBytes -= bytes
+      this.#send(batch)
+    }
+  }
+
+  #send(batch: readonly PendingAppend[]): void {
+    if (this.#inFlight.length === 0) this.#parts.worker.ref()
+    this.#inFlight.push(batch)
+    const packed = packAppends(batch)
+    this.#say({ type: 'append', batch: packed }, packed)
+  }
+
+  #say(message: ToWriter, transferred?: ArrayBuffer): void {
+    this.#parts.worker.postMessage(message, transferred ? [transferred] : [])
+    Atomics.add(this.#signal, 0, 1)
+    Atomics.notify(this.#signal, 0)
+  }
+
+  #hear(message: FromWriter): void {
+    switch (message.type) {
+      case 'answers': {
+        const batch = this.#inFlight.shift() ?? []
+        let isStored = false
+        unpackAnswers(
+          message,
+          (index) => batch[index]?.expected ?? 'no_stream',
+          (index, result) => {
+            isStored ||= result.type === 'acknowledged'
+            batch[index]?.resolve(result)
+          },
+        )
+        if (isStored) this.#wakes.wake()
+        if (this.#queue.length > 0 && !this.#isFlushDue) this.#flush()
+        this.#rest()
+        return
+      }
+      case 'turn':
+        this.#onTurn?.()
+        return
+      case 'advanced':
+        this.#wakes.wake()
+        for (const listener of this.#listeners) {
+          if (message.advances === undefined) listener({ type: 'unsure' })
+          else for (const [stream, revision] of message.advances) listener({ type: 'appended', stream, revision })
+        }
+        return
+      case 'health':
+        if (this.#closing) return
+        this.#health =
+          message.health.status === 'ok' ? { status: 'ok' } : { ...message.health, since: this.#parts.now() }
+        return
+      case 'opened':
+        return
+      case 'closed':
+        this.#onWriterGone?.()
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  /** Nothing to do any more, or not now. */
+  #rest(): void {
+    if (this.#inFlight.length > 0) return
+    this.#parts.worker.unref()
+    if (this.#queue.length === 0) this.#onIdle?.()
+  }
+
+  #loseWriter(message: string): void {
+    if (this.#isWriterGone) return
+    this.#isWriterGone = true
+    if (!this.#closing) this.#health = { status: 'unavailable', message, since: this.#parts.now() }
+    for (const batch of this.#inFlight.splice(0)) for (const { resolve } of batch) resolve({ type: 'unknown', message })
+    for (const { resolve } of this.#queue.splice(0)) resolve({ type: 'refused', reason: 'unavailable', message })
+    this.#queuedBytes = 0
+    this.#onTurn?.()
+    this.#onIdle?.()
+    this.#onWriterGone?.()
+  }
+
+  async #takeTurn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    this.#isTurn = true
+    const letOthersGoOn = () => {
+      this.#isTurn = false
+      this.#flush()
+    }
+    // The thread gives the lock back after this time as well.
+    const timer = setTimeout(letOthersGoOn, this.#parts.lockWaitMs)
+    try {
+      const taken = new Promise<void>((resolve) => {
+        this.#onTurn = resolve
+      })
+      this.#parts.worker.ref()
+      if (this.#isWriterGone) this.#onTurn?.()
+      else this.#say({ type: 'turn' })
+      await taken
+      return await fn({
+        append: (stream, expected, events) =>
+          this.#enqueue(stream, expected, events, (pending) => {
+            this.#send([pending])
+            letOthersGoOn()
+          }),
+      })
+    } finally {
+      this.#onTurn = undefined
+      clearTimeout(timer)
+      if (!this.#isWriterGone) this.#say({ type: 'turn_end' })
+      letOthersGoOn()
+      this.#rest()
+    }
+  }
+
+  /** Reads one page; waits for a lock without blocking. Remembers damage for `health`. */
+  async #read<T>(page: () => T, signal?: AbortSignal): Promise<T> {
+    try {
+      return await retryWhileLocked(this.#parts.path, this.#parts.lockWaitMs, () => {
+        this.#assertOpen(signal)
+        return page()
+      })
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'log_damaged') {
+        this.#health = { status: 'damaged', message: error.message, since: this.#parts.now() }
+      }
+      throw error
+    }
+  }
+
+  #assertOpen(signal?: AbortSignal): void {
+    signal?.throwIfAborted()
+    if (this.#closing) throw new LogError('log_closed', CLOSED)
+  }
+
+  async #close(): Promise<void> {
+    this.#health = { status: 'closed', message: CLOSED, since: this.#parts.now() }
+    this.#wakes.end()
+    this.#listeners.clear()
+    await this.#turns
+    if (this.#inFlight.length + this.#queue.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
+    // First this one: the last connection cuts the write-ahead log, and a read-only one can't.
+    this.#parts.db.close()
+    if (!this.#isWriterGone) {
+      await new Promise<void>((resolve) => {
+        this.#onWriterGone = resolve
+        this.#parts.worker.ref()
+        this.#say({ type: 'close' })
+      })
+    }
+    await this.#parts.worker.terminate()
+  }
+}
+
+const CLOSED = 'The log is closed.'
+
+async function startWriter(workerData: WriterOptions): Promise<Worker> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const worker = new Worker(new URL(`./sqlite-writer.${extension}`, import.meta.url), {
+    workerData,
+    name: 'log-writer',
+    execArgv: [],
+  })
+  await new Promise<void>((resolve, reject) => {
+    worker.once('error', (error) => reject(asLogError(error, workerData.path)))
+    worker.once('message', () => resolve())
+  })
+  // Only ours: Node's own listeners carry the messages of a worker.
+  worker.removeAllListeners('error')
+  return worker
+}
+
+async function retryWhileLocked<T>(path: string, lockWaitMs: number, attempt: () => T): Promise<T> {
+  const deadline = performance.now() + lockWaitMs
+  for (;;) {
+    try {
+      return attempt()
+    } catch (thrown) {
+      const error = asLogError(thrown, path)
+      const isLocked = error instanceof LogError && error.code === 'log_locked'
+      if (!isLocked || performance.now() >= deadline) throw error
+    }
+    await delay(Math.random() * LOCK_RETRY_MS_MAX)
+  }
+}
