@@ -7,7 +7,7 @@
  */
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
-import { isTerminal, type PresentStatus } from '../authority/status.ts'
+import { isTerminal } from '../authority/status.ts'
 import type { CallOptions, CommandSender } from './command-sender.ts'
 import type { LeaseCause, OperationSnapshot } from './door.ts'
 import { type Moment, momentMs } from './durations.ts'
@@ -119,12 +119,11 @@ export class Lease implements Disposable {
   }
 
   complete(result?: unknown, options?: CallOptions): Promise<CommandAnswer> {
-    return this.#lastWord({ type: 'CompleteOperation', result }, options, { claimed: 'completed', result })
+    return this.#lastWord({ type: 'CompleteOperation', result }, options)
   }
 
   fail(error: ErrorInput, options?: CallOptions): Promise<CommandAnswer> {
-    const told = errorOf(error)
-    return this.#lastWord({ type: 'FailOperation', error: told }, options, { claimed: 'failed', error: told })
+    return this.#lastWord({ type: 'FailOperation', error: errorOf(error) }, options)
   }
 
   /** The worker followed a cancel. */
@@ -183,33 +182,16 @@ export class Lease implements Disposable {
     }
   }
 
-  /** After it nothing more is said; when it comes too late, what it claims is put on record. */
-  async #lastWord(
-    command: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
-    claim?: Readonly<Record<string, unknown>>,
-  ): Promise<CommandAnswer> {
+  /** After it nothing more is said. */
+  async #lastWord(command: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<CommandAnswer> {
     this.#lastWords++
     try {
       const answer = await this.#send(command, options)
       this[Symbol.dispose]()
       return answer
-    } catch (error) {
-      const isLate = error instanceof OperationRejected && LATE.has(error.code)
-      if (isLate && claim !== undefined && contradicts(claim.claimed, error.current?.status)) {
-        await this.#contradict(claim)
-      }
-      throw error
     } finally {
       this.#lastWords--
     }
-  }
-
-  /** Whatever becomes of it: the refusal of the report itself is what the worker has to know. */
-  async #contradict(claim: Readonly<Record<string, unknown>>): Promise<void> {
-    const commandId = this.#sender.newCommandId()
-    const { id, leaseEpoch: epoch } = this
-    await this.#sender.result({ type: 'RecordContradiction', id, epoch, ...claim }, { commandId })
   }
 
   #hear({ cancelRequested, nextHeartbeatBefore, status }: CommandAnswer): void {
@@ -226,11 +208,4 @@ export class Lease implements Disposable {
   #told(cause: LeaseCause): void {
     if (this.#lastWords === 0 || cause === 'cancel_requested') this.abort(cause)
   }
-}
-
-const LATE: ReadonlySet<string> = new Set(['already_terminal', 'stale_lease'])
-
-/** A late report contradicts where it claims another end than the true one (lifecycle.md, section 4). */
-function contradicts(claimed: unknown, truth: PresentStatus | undefined): boolean {
-  return claimed === 'completed' ? truth !== 'completed' : truth === 'completed'
 }

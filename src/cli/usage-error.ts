@@ -1,0 +1,15 @@
+/** A command line that can't be understood; its message says what stands in the way. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** What node:util's parseArgs throws is about the command line; everything else is about us. */
+export function parsing<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code.startsWith('ERR_PARSE_ARGS_')) throw new UsageError((error as Error).message.split('. ')[0])
+    throw error
+  }
+}

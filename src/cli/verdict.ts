@@ -1,0 +1,39 @@
+/** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
+import { EXIT_USAGE } from './exit-codes.ts'
+import { run } from './run.ts'
+import { UsageError } from './usage-error.ts'
+import { verify } from './verify.ts'
+
+const HELP = `  verdict run -- make all                        run a command as an operation
+  verdict run --name nightly -- ./backup.sh      with a name
+  verdict verify --data .verdict                 fold the whole log again, check its chain
+
+Usage: verdict <command> [options]
+
+Commands:
+  run      run a command line as an operation; "verdict run --help" tells how
+  verify   read the whole log again and check it; "verdict verify --help" tells how
+
+Exit codes: of the command that ran; 1 for a log with faults; 2 for a command line that can't be understood;
+125 when verdict itself could not do its work.
+`
+
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { run, verify }
+
+/** Runs a command line, without the program's name; the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name = '--help', ...args] = argv
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  try {
+    if (command === undefined) throw new UsageError(`there is no command "${name}"`)
+    return await command(args)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`verdict: ${error.message}; see "verdict --help"\n`)
+    return EXIT_USAGE
+  }
+}

@@ -1,0 +1,74 @@
+/** `verdict verify`: the whole log again, with distrust. */
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { openNode } from '../app.ts'
+import { type VerifyReport, verifyLog } from '../audit/verify.ts'
+import { DATA_FOLDER, logFile } from './data-folder.ts'
+import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
+import { parsing, UsageError } from './usage-error.ts'
+
+const HELP = `  verdict verify --data .verdict          read .verdict/verdict.db again, from the first event to the last
+  verdict verify --data .verdict --json   the whole report, for programs
+
+Usage: verdict verify [--data DIR] [--json]
+
+Checks revisions, every hash, every event as a legal step, and folds all of it. Prints the head of each stream: keep them
+elsewhere, because a chain alone can't see a tail that was cut off.
+
+Options:
+  --data DIR   the folder of the log (default: ${DATA_FOLDER})
+  --json       the report as JSON
+
+Exit codes: 0 when nothing is wrong; 1 when something is; 125 when the log can't be read.
+`
+
+export async function verify(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsing(() =>
+    parseArgs({
+      args: [...args],
+      options: {
+        data: { type: 'string', default: DATA_FOLDER },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    }),
+  )
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const [stray] = positionals
+  if (stray !== undefined) throw new UsageError(`verify takes no argument, got "${stray}"`)
+  const file = logFile(values.data)
+  // Opening makes what is missing; a log that isn't there must not be found in order.
+  if (!existsSync(file)) {
+    process.stderr.write(`verdict: there is no log at ${file}\n`)
+    return EXIT_OURS
+  }
+  try {
+    const { store, door } = await openNode(file)
+    try {
+      const report = await verifyLog(store)
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : told(report))
+      return report.faults.length === 0 ? 0 : EXIT_FAULTS
+    } finally {
+      await door.close()
+    }
+  } catch (error) {
+    process.stderr.write(
+      `verdict: ${file} can't be verified: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+    return EXIT_OURS
+  }
+}
+
+function told({ events, heads, faults, blindSpot }: VerifyReport): string {
+  const lines = [
+    ...faults.map(({ stream, revision, code, message }) => `${stream} ${revision} ${code}: ${message}`),
+    ...heads.map(({ stream, revision, hash }) => `${stream} ${revision} ${hash}`),
+    `${events} events in ${heads.length} streams, ${faults.length} faults`,
+    blindSpot,
+  ]
+  return `${lines.join('\n')}\n`
+}
