@@ -36,7 +36,7 @@ export interface AddressedCommand {
 export function addressCommand(
   command: Command,
   commandId: string | undefined,
-  settings: StampSettings,
+  settings: Pick<StampSettings, 'clock' | 'random'>,
 ): AddressedCommand {
   const id = commandId ?? uuidV7(settings.clock.now(), settings.random)
   return { command, commandId: id, text: JSON.stringify(command), minted: {} }
@@ -109,18 +109,18 @@ function openingOf(state: RegistryState, command: Command, settings: StampSettin
 
 /** The first 16 bytes of SHA-256(digestKey || text): a guess at a forgotten command can't be confirmed without the key. */
 function digestOf(digestKey: string, text: string): string {
-  return hash('sha256', Buffer.concat([keyBytes(digestKey), Buffer.from(text)]), 'hex').slice(0, 32)
+  // One UTF-16 unit is at most three bytes.
+  const sizeMax = KEY_BYTES + text.length * 3
+  if (scratch.length < sizeMax) scratch = Buffer.allocUnsafeSlow(sizeMax)
+  scratch.write(digestKey, 0, KEY_BYTES, 'hex')
+  const end = KEY_BYTES + scratch.write(text, KEY_BYTES, 'utf8')
+  const digest = hash('sha256', scratch.subarray(0, end), 'hex').slice(0, DIGEST_DIGITS)
+  if (scratch.length > SCRATCH_BYTES_KEPT) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_KEPT)
+  return digest
 }
 
-const keys = new Map<string, Buffer>()
-const KEYS_KEPT = 4_096
-
-function keyBytes(digestKey: string): Buffer {
-  let bytes = keys.get(digestKey)
-  if (bytes === undefined) {
-    if (keys.size >= KEYS_KEPT) keys.clear()
-    bytes = Buffer.from(digestKey, 'hex')
-    keys.set(digestKey, bytes)
-  }
-  return bytes
-}
+const KEY_BYTES = 32
+const DIGEST_DIGITS = 32
+/** One buffer for every digest saves two allocations per command. */
+const SCRATCH_BYTES_KEPT = 64 * 1024
+let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_KEPT)

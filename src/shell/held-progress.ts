@@ -6,19 +6,25 @@ import type { CommandOf } from '../authority/commands.ts'
 import type { Operation } from '../authority/operation.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { AddressedCommand } from './command-stamp.ts'
-import type { OwnCommand } from './registry-writer.ts'
 import type { Sender } from './ticket.ts'
 
 type Report = CommandOf<'ReportProgress'>
+
+/** What stands for all reports that were held. */
+export interface HeldReport {
+  readonly addressed: AddressedCommand
+  readonly sender: Sender
+}
 
 export class HeldProgress {
   readonly #clock: Clock
   readonly #coalesceMs: number
   readonly #storedAtOnce: number
-  readonly #write: (held: OwnCommand) => void
-  readonly #held = new Map<string, OwnCommand & { readonly stopTimer: () => void }>()
+  readonly #write: (held: HeldReport) => void
+  readonly #held = new Map<string, HeldReport & { readonly stopTimer: () => void }>()
+  #isStopped = false
 
-  constructor(clock: Clock, coalesceMs: number, storedAtOnce: number, write: (held: OwnCommand) => void) {
+  constructor(clock: Clock, coalesceMs: number, storedAtOnce: number, write: (held: HeldReport) => void) {
     this.#clock = clock
     this.#coalesceMs = coalesceMs
     this.#storedAtOnce = storedAtOnce
@@ -48,8 +54,31 @@ export class HeldProgress {
     this.#held.set(id, { addressed: { ...addressed, command: merged, reports }, sender, stopTimer })
   }
 
+  /** It could not be written: it is held again, and goes with what was reported since. */
+  putBack({ addressed, sender }: HeldReport): void {
+    const report = addressed.command as Report // only reports are held
+    const newer = this.#held.get(report.id)
+    if (this.#isStopped) return
+    if (newer === undefined) {
+      const stopTimer = this.#clock.after(this.#coalesceMs, () => this.#release(report.id))
+      this.#held.set(report.id, { addressed, sender, stopTimer })
+      return
+    }
+    const newest = newer.addressed.command as Report
+    if (newest.leaseEpoch !== report.leaseEpoch) return
+    const reports = (addressed.reports ?? 1) + (newer.addressed.reports ?? 1)
+    const command: Report = { ...report, ...given(newest) }
+    this.#held.set(report.id, { ...newer, addressed: { ...newer.addressed, command, reports } })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const { stopTimer } of this.#held.values()) stopTimer()
+    this.#held.clear()
+  }
+
   /** What must be written before something else is said of this operation; of all of them without an id. */
-  take(id?: string): readonly OwnCommand[] {
+  take(id?: string): readonly HeldReport[] {
     const ids = id === undefined ? [...this.#held.keys()] : [id]
     return ids.flatMap((one) => this.#remove(one) ?? [])
   }
@@ -59,7 +88,7 @@ export class HeldProgress {
     if (held !== undefined) this.#write(held)
   }
 
-  #remove(id: string): OwnCommand | undefined {
+  #remove(id: string): HeldReport | undefined {
     const held = this.#held.get(id)
     held?.stopTimer()
     this.#held.delete(id)

@@ -13,11 +13,12 @@ import type { EndedWait, RegistryState } from '../authority/registry.ts'
 import { ChannelClosed } from '../runtime/channel-closed.ts'
 import { sleep } from '../runtime/clock.ts'
 import { type AddressedCommand, addressCommand, stampCommand } from './command-stamp.ts'
-import { HeldProgress } from './held-progress.ts'
+import { HeldProgress, type HeldReport } from './held-progress.ts'
 import { LeaseSignals } from './lease-signals.ts'
-import { type OwnCommand, RegistryWriter, SHELL, type WriterParts, type WriterSettings } from './registry-writer.ts'
+import { type OwnCommand, RegistryWriter, type WriterParts, type WriterSettings } from './registry-writer.ts'
 import { SignsOfLife } from './signs-of-life.ts'
-import type { Sender, Settlement } from './ticket.ts'
+import { nodeRejection } from './store-refusals.ts'
+import { type Sender, type Settle, type Settlement, SHELL } from './ticket.ts'
 import { Waiters } from './waiters.ts'
 
 export interface HotSettings extends WriterSettings {
@@ -27,8 +28,10 @@ export interface HotSettings extends WriterSettings {
   readonly progressStoredAtOnce: number
 }
 
-export interface HotParts extends Omit<WriterParts, 'runEffect' | 'before' | 'settings'> {
+export interface HotParts extends Omit<WriterParts, 'runEffect' | 'before' | 'settings' | 'onMoved' | 'onFailed'> {
   readonly settings: HotSettings
+  /** Its size may have changed. */
+  readonly onMoved: (registry: HotRegistry) => void
 }
 
 /** What a watcher is told. */
@@ -41,6 +44,7 @@ export interface Notice {
 }
 
 const FEED = 'feed'
+const NOTHING: readonly OwnCommand[] = []
 const EXPIRY_RETRY_MS = 1_000
 
 export class HotRegistry {
@@ -54,6 +58,7 @@ export class HotRegistry {
   readonly #signs: SignsOfLife
   readonly #progress: HeldProgress
   readonly #expiries = new Map<string, () => void>()
+  #holds = 0
   #isClosing = false
 
   constructor(parts: HotParts) {
@@ -62,31 +67,47 @@ export class HotRegistry {
     const { clock, settings } = parts
     this.#signs = new SignsOfLife(clock, async (command) => (await this.#own(command)).result.type === 'answered')
     this.#signs.onDue = (dueBefore) => void this.#signs.flush(this.writer.durable.state, dueBefore)
-    this.#progress = new HeldProgress(clock, settings.progressCoalesceMs, settings.progressStoredAtOnce, (held) => {
-      void this.writer.submit(held.addressed, held.sender)
-    })
+    this.#progress = new HeldProgress(clock, settings.progressCoalesceMs, settings.progressStoredAtOnce, (held) =>
+      this.#writeHeld(held),
+    )
     this.writer = new RegistryWriter({
       ...parts,
       runEffect: (effect, state) => this.#run(effect, state),
-      before: (command, state) => this.#before(command, state),
+      before: (command, pending) => this.#before(command, pending),
+      onMoved: () => parts.onMoved(this),
+      onFailed: () => this.#failed(),
     })
-    void this.writer.loaded.then(() => this.#loaded())
+    void this.writer.loaded.then(() => this.#scheduleExpiries())
   }
 
   /** Whether somebody on this node would miss it. */
   get isNeeded(): boolean {
+    if (this.#holds > 0 || !this.writer.isIdle) return true
     const listeners = this.watchers.size + this.waits.size + this.feed.size + this.leases.size
-    return listeners > 0 || !this.writer.isIdle || this.#signs.size > 0 || this.#progress.size > 0
+    return listeners > 0 || this.#signs.size > 0 || this.#progress.size > 0
   }
 
-  /** Decides a command, and answers it when the answer is true for good. Never rejects. */
-  async submit(addressed: AddressedCommand, sender: Sender): Promise<Settlement> {
+  /** Keeps it in memory for as long as somebody is at work with it. */
+  async hold<T>(use: () => Promise<T>): Promise<T> {
+    this.#holds++
+    try {
+      return await use()
+    } finally {
+      this.#holds--
+    }
+  }
+
+  /** Decides a command, and settles it when the answer is true for good. */
+  submit(addressed: AddressedCommand, sender: Sender, settle: Settle): void {
     const { command } = addressed
     if (command.type === 'RecordHeartbeat' || command.type === 'ReportProgress') {
       const heard = this.#hear(command, addressed, sender)
-      if (heard !== undefined) return heard
+      if (heard !== undefined) {
+        settle(heard)
+        return
+      }
     }
-    return this.writer.submit(addressed, sender)
+    this.writer.submit(addressed, sender, settle)
   }
 
   /** Resolves with the wait as soon as it is over. */
@@ -111,14 +132,25 @@ export class HotRegistry {
   async close(): Promise<void> {
     this.#isClosing = true
     await this.writer.loaded
-    for (const held of this.#progress.take()) void this.writer.submit(held.addressed, held.sender)
+    for (const held of this.#progress.take()) this.#writeHeld(held)
     if (!this.writer.isUnresolved) await this.#signs.flush(this.writer.durable.state)
-    this.#signs.stop()
-    for (const stop of this.#expiries.values()) stop()
-    this.#expiries.clear()
+    this.#stopTimers()
     this.writer.close()
     await this.writer.idle()
     this.#closeChannels('shutdown')
+  }
+
+  #failed(): void {
+    this.#stopTimers()
+    this.#closeChannels('registry_stopped')
+  }
+
+  #stopTimers(): void {
+    this.#isClosing = true
+    this.#signs.stop()
+    this.#progress.stop()
+    for (const stop of this.#expiries.values()) stop()
+    this.#expiries.clear()
   }
 
   #closeChannels(reason: 'shutdown' | 'registry_stopped'): void {
@@ -128,8 +160,8 @@ export class HotRegistry {
     this.feed.closeAll(error)
   }
 
-  #loaded(): void {
-    if (this.writer.stopped !== undefined) this.#closeChannels('registry_stopped')
+  #scheduleExpiries(): void {
+    if (this.#isClosing) return
     for (const { waitId, deadlineAt } of this.writer.durable.state.waits.values()) this.#expireAt(waitId, deadlineAt)
   }
 
@@ -142,10 +174,10 @@ export class HotRegistry {
     const { durable } = this.writer
     const operation = durable.state.operations.get(command.id)
     if (operation === undefined || this.#isClosing) return undefined
-    if (command.type === 'ReportProgress' && !this.#progress.mayHold(operation)) return undefined
+    if (command.type === 'ReportProgress' && !this.#mayHold(operation)) return undefined
     const stamped = stampCommand(addressed, durable.state, this.#parts.settings)
     if (!('resolved' in stamped) || decide(durable.state, stamped).type !== 'accepted') return undefined
-    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(operation, command.type)
+    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(command)
     if (command.type === 'RecordHeartbeat') this.#signs.hear(operation, stamped.at)
     else this.#progress.hold(operation.id, command, addressed, sender)
     const place = { revision: durable.state.revision, position: durable.position }
@@ -154,32 +186,57 @@ export class HotRegistry {
     return { result: { type: 'answered', answer: { ...answer, changed: true, nextHeartbeatBefore: expected } } }
   }
 
-  #cannotHear({ id, number, status }: Operation, command: string): Settlement {
-    const { durable } = this.writer
-    const message = `${command} refused: signs of life can't be written at the moment`
-    const facts = { operationId: id, number, currentStatus: status, command, retryable: true }
-    const place = { revision: durable.state.revision, position: durable.position }
-    return { result: { type: 'refused', rejection: { code: 'store_unavailable', message, facts }, place } }
+  /** Reports on their way count as well: a worker that waits for no answer floods the log no more than one that does. */
+  #mayHold({ id, number }: Operation): boolean {
+    const operation = this.writer.pendingState.operations.get(id)
+    return operation?.number === number && this.#progress.mayHold(operation)
+  }
+
+  #cannotHear(command: Command): Settlement {
+    const { state, position } = this.writer.durable
+    const message = "signs of life can't be written at the moment"
+    const rejection = nodeRejection(command, { code: 'store_unavailable', message, isRetryable: true })
+    return { result: { type: 'refused', rejection, place: { revision: state.revision, position } } }
+  }
+
+  /** What was answered as heard is not lost by a log that is full or busy for a while. */
+  #writeHeld(held: HeldReport): void {
+    const { addressed, sender, settle } = this.#ownReport(held)
+    this.writer.submit(addressed, sender, settle)
+  }
+
+  #ownReport(held: HeldReport): OwnCommand {
+    const settle: Settle = ({ result }) => {
+      if (result.type === 'refused' && result.rejection.facts.retryable === true) this.#progress.putBack(held)
+    }
+    return { ...held, settle }
   }
 
   /** What was only heard must stand in the log before a verdict is spoken, or before a worker's last word. */
-  #before(command: Command, state: RegistryState): readonly OwnCommand[] {
+  #before(command: Command, pending: RegistryState): readonly OwnCommand[] {
     switch (command.type) {
       case 'RecordHeartbeat':
       case 'ReportProgress':
       case 'RecordSigns':
-        return []
+      case 'RegisterOperation':
+        return NOTHING
       case 'ReconcileOperation':
-        return [
-          ...this.#progress.take(command.id),
-          ...this.#signs.commands(state).map((signs) => ({ addressed: this.#address(signs), sender: SHELL })),
-        ]
+        return [...this.#takeHeld(command.id), ...this.#signs.commands(pending).map((signs) => this.#ownSigns(signs))]
       case 'TerminateOwner':
       case 'RetireOwner':
-        return this.#progress.take()
+        return this.#takeHeld()
       default:
-        return 'id' in command && command.id !== undefined ? this.#progress.take(command.id) : []
+        return 'id' in command ? this.#takeHeld(command.id) : NOTHING
     }
+  }
+
+  #takeHeld(id?: string): readonly OwnCommand[] {
+    return this.#progress.size === 0 ? NOTHING : this.#progress.take(id).map((held) => this.#ownReport(held))
+  }
+
+  /** They stay heard until they are durable, so nothing is to be done when they are refused. */
+  #ownSigns(signs: Command): OwnCommand {
+    return { addressed: this.#address(signs), sender: SHELL, settle: () => {} }
   }
 
   #run(effect: Effect, state: RegistryState): void {
@@ -220,6 +277,7 @@ export class HotRegistry {
 
   #expireAt(waitId: string, deadlineAt: number): void {
     const { clock } = this.#parts
+    if (this.#isClosing) return
     this.#expiries.get(waitId)?.()
     this.#expiries.set(
       waitId,
@@ -239,7 +297,7 @@ export class HotRegistry {
   }
 
   #own(command: Command): Promise<Settlement> {
-    return this.writer.submit(this.#address(command), SHELL)
+    return new Promise((resolve) => this.writer.submit(this.#address(command), SHELL, resolve))
   }
 
   #address(command: Command): AddressedCommand {

@@ -31,6 +31,15 @@ export class LeaseSignals {
   }
 
   abort(epoch: number, cause: AbortCause): void {
-    for (const listener of this.#listeners.get(epoch) ?? []) listener(cause)
+    for (const listener of this.#listeners.get(epoch) ?? []) {
+      try {
+        listener(cause)
+      } catch (error) {
+        // Its mistake is told to the process, not to those whose answers come after this one.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 }

@@ -16,27 +16,26 @@ export interface PendingStep {
   readonly effects: readonly Effect[]
 }
 
-/** A command whose events are steps[first .. first + count - 1]. */
+/** A command and its events. */
 export interface BatchEntry {
   readonly ticket: Ticket
   readonly stateBefore: RegistryState
-  readonly first: number
-  readonly count: number
+  readonly steps: readonly PendingStep[]
 }
 
 export class PendingBatch {
-  readonly steps: PendingStep[] = []
   readonly entries: BatchEntry[] = []
+  readonly events: NewEvent[] = []
   bytes = 0
 
   add(ticket: Ticket, stateBefore: RegistryState, steps: readonly PendingStep[], bytes: number): void {
-    this.entries.push({ ticket, stateBefore, first: this.steps.length, count: steps.length })
-    this.steps.push(...steps)
+    this.entries.push({ ticket, stateBefore, steps })
+    for (const { encoded } of steps) this.events.push(encoded)
     this.bytes += bytes
   }
 
   /** Whether an append with these bytes more still is one append. */
   hasRoom(bytes: number, bytesMax: number): boolean {
-    return this.steps.length === 0 || this.bytes + bytes <= bytesMax
+    return this.events.length === 0 || this.bytes + bytes <= bytesMax
   }
 }

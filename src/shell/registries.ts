@@ -7,27 +7,43 @@ import { type HotParts, HotRegistry } from './hot-registry.ts'
 import { keepSnapshot } from './registry-loader.ts'
 
 export interface RegistriesSettings {
-  /** Bytes of all registries in memory that nobody needs at the moment, by estimate. */
+  /** Bytes of all registries in memory, by estimate; those that somebody needs stay, whatever they take. */
   readonly hotBytesMax: number
-  /** A registry is snapshotted when it is let go with at least so many events since the last snapshot. */
+  /** Events since the last snapshot that make a new one worth while, after loading and when a registry is let go. */
   readonly snapshotEvents: number
 }
 
+interface Entry {
+  readonly registry: HotRegistry
+  bytes: number
+  usedAt: number
+  /** What a load would begin from; undefined while this one is loading. */
+  snapshotRevision: number | undefined
+}
+
+/** Let go until so much of the bound is left, so that not every load has to look for somebody. */
+const LEFT_AFTER_LETTING_GO = 0.9
+/** A snapshot costs as much as its registry is wide: one that is in use is snapshotted after so many events per record. */
+const EVENTS_PER_RECORD = 16
+/** Where everybody is needed, looking again soon would find the same. */
+const LOOK_AGAIN_MS = 100
+
 export class Registries {
-  readonly #parts: Omit<HotParts, 'stream'>
+  readonly #parts: Omit<HotParts, 'stream' | 'onMoved'>
   readonly #settings: RegistriesSettings
-  /** By stream, the longest unused first. */
-  readonly #hot = new Map<string, HotRegistry>()
+  readonly #hot = new Map<string, Entry>()
   readonly #closing = new Map<string, Promise<void>>()
-  readonly #snapshotted = new Map<string, number>()
   readonly #unwatch: () => void
+  #bytes = 0
+  #uses = 0
+  #lookAgainAt = Number.NEGATIVE_INFINITY
   #isClosed = false
 
-  constructor(parts: Omit<HotParts, 'stream'>, settings: RegistriesSettings) {
+  constructor(parts: Omit<HotParts, 'stream' | 'onMoved'>, settings: RegistriesSettings) {
     this.#parts = parts
     this.#settings = settings
     this.#unwatch = parts.store.watch((advance) => {
-      if (advance.type === 'appended') this.#hot.get(advance.stream)?.writer.advanced(advance.revision)
+      if (advance.type === 'appended') this.#hot.get(advance.stream)?.registry.writer.advanced(advance.revision)
       else void this.#lookEverywhere(parts.store)
     })
   }
@@ -36,81 +52,119 @@ export class Registries {
     return this.#hot.size
   }
 
+  /** Of all registries in memory, by estimate. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   get health(): LogHealth {
     return this.#parts.store.health()
   }
 
-  /** The registry of a stream, from memory or from the log; undefined when this node shuts down. */
-  async get(stream: string): Promise<HotRegistry | undefined> {
-    for (;;) {
-      if (this.#isClosed) return undefined
-      const known = this.#hot.get(stream)
-      if (known !== undefined) return this.#use(stream, known)
-      const closing = this.#closing.get(stream)
-      if (closing === undefined) break
-      await closing
+  /**
+   * The registry of a stream, which may still be loading; undefined when this node shuts down. At once, but for one that is
+   * just being let go: so commands arrive at its writer in the order in which they were sent.
+   */
+  use(stream: string): HotRegistry | undefined | Promise<HotRegistry | undefined> {
+    if (this.#isClosed) return undefined
+    const known = this.#hot.get(stream)
+    if (known !== undefined && known.registry.writer.failure === undefined) {
+      known.usedAt = ++this.#uses
+      return known.registry
     }
-    const registry = new HotRegistry({ ...this.#parts, stream })
-    this.#use(stream, registry)
-    await registry.writer.loaded
-    if (registry.writer.stopped === undefined) this.#snapshotted.set(stream, registry.writer.durable.state.revision)
-    else this.#hot.delete(stream)
-    this.#letGo()
-    return registry
+    const closing = this.#closing.get(stream)
+    if (closing !== undefined) return closing.then(() => this.use(stream))
+    if (known !== undefined) this.#forget(stream, known)
+    return this.#open(stream)
   }
 
   /** Refuses what is new, finishes what is under way, keeps snapshots, tells everybody who waits. Twice is once. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#unwatch()
-    const closing = [...this.#hot].map(([stream, registry]) => this.#close(stream, registry))
-    await Promise.all([...closing, ...this.#closing.values()])
+    for (const [stream, entry] of [...this.#hot]) this.#close(stream, entry)
+    await Promise.all(this.#closing.values())
   }
 
-  /** The most recently used last, so that the first ones are the ones to let go. */
-  #use(stream: string, registry: HotRegistry): HotRegistry {
-    this.#hot.delete(stream)
-    this.#hot.set(stream, registry)
+  #open(stream: string): HotRegistry {
+    const onMoved = (registry: HotRegistry) => this.#moved(registry)
+    const registry = new HotRegistry({ ...this.#parts, stream, onMoved })
+    const entry: Entry = { registry, bytes: 0, usedAt: ++this.#uses, snapshotRevision: undefined }
+    this.#hot.set(stream, entry)
+    void registry.writer.loaded.then(() => this.#loaded(stream, entry))
     return registry
   }
 
-  #letGo(): void {
-    let bytes = 0
-    for (const { writer } of this.#hot.values()) bytes += writer.bytes
-    for (const [stream, registry] of this.#hot) {
-      if (bytes <= this.#settings.hotBytesMax) return
-      if (registry.isNeeded) continue
-      bytes -= registry.writer.bytes
-      void this.#close(stream, registry)
+  async #loaded(stream: string, entry: Entry): Promise<void> {
+    const { writer } = entry.registry
+    if (writer.failure !== undefined) {
+      this.#forget(stream, entry)
+      return
     }
+    entry.snapshotRevision = writer.durable.state.revision - writer.eventsFolded
+    this.#moved(entry.registry)
+    // What took long to load is worth a snapshot now: a crash would not ask for one.
+    await this.#snapshotWhenDue(stream, entry, this.#settings.snapshotEvents)
   }
 
-  #close(stream: string, registry: HotRegistry): Promise<void> {
-    const closing = this.#closing.get(stream) ?? this.#closeNow(stream, registry)
-    this.#closing.set(stream, closing)
-    return closing
+  #moved(registry: HotRegistry): void {
+    const entry = this.#hot.get(registry.stream)
+    if (entry?.registry !== registry) return
+    const { writer, stream } = registry
+    const bytes = writer.bytes
+    this.#bytes += bytes - entry.bytes
+    entry.bytes = bytes
+    const { operations, tombstones, commands, feed } = writer.durable.state
+    const records = operations.size + tombstones.size + commands.size + feed.size
+    void this.#snapshotWhenDue(stream, entry, Math.max(this.#settings.snapshotEvents, records * EVENTS_PER_RECORD))
+    if (this.#bytes > this.#settings.hotBytesMax) this.#letGo()
   }
 
-  async #closeNow(stream: string, registry: HotRegistry): Promise<void> {
+  #letGo(): void {
+    const { clock } = this.#parts
+    const now = clock.monotonicNow()
+    if (now < this.#lookAgainAt) return
+    const enough = this.#settings.hotBytesMax * LEFT_AFTER_LETTING_GO
+    for (const [stream, entry] of [...this.#hot].sort(([, a], [, b]) => a.usedAt - b.usedAt)) {
+      if (this.#bytes <= enough) break
+      if (!entry.registry.isNeeded) this.#close(stream, entry)
+    }
+    if (this.#bytes > this.#settings.hotBytesMax) this.#lookAgainAt = now + LOOK_AGAIN_MS
+  }
+
+  #forget(stream: string, entry: Entry): void {
+    if (this.#hot.get(stream) !== entry) return
     this.#hot.delete(stream)
-    await registry.close()
-    await this.#snapshot(stream, registry)
-    this.#closing.delete(stream)
-    this.#snapshotted.delete(stream)
+    this.#bytes -= entry.bytes
   }
 
-  async #snapshot(stream: string, { writer }: HotRegistry): Promise<void> {
+  #close(stream: string, entry: Entry): void {
+    this.#forget(stream, entry)
+    const closing = this.#closeNow(stream, entry).finally(() => this.#closing.delete(stream))
+    this.#closing.set(stream, closing)
+  }
+
+  async #closeNow(stream: string, entry: Entry): Promise<void> {
+    await entry.registry.close()
+    await this.#snapshotWhenDue(stream, entry, this.#settings.snapshotEvents)
+  }
+
+  /** A cache that can't be written, or a log that is away, costs time later, nothing else. */
+  #snapshotWhenDue(stream: string, entry: Entry, events: number): Promise<void> | undefined {
     const { snapshots, store } = this.#parts
-    const since = writer.durable.state.revision - (this.#snapshotted.get(stream) ?? -1)
-    if (snapshots === undefined || writer.stopped !== undefined || since < this.#settings.snapshotEvents) return
-    await keepSnapshot(store, stream, writer.durable, snapshots)
+    const { durable, failure } = entry.registry.writer
+    const { snapshotRevision } = entry
+    if (snapshots === undefined || failure !== undefined || snapshotRevision === undefined) return undefined
+    if (durable.state.revision - snapshotRevision < events) return undefined
+    entry.snapshotRevision = durable.state.revision
+    return keepSnapshot(store, stream, durable, snapshots).catch(() => undefined)
   }
 
   /** A notice may have been missed: every registry in memory looks at its head. */
   async #lookEverywhere(store: EventStore): Promise<void> {
-    for (const [stream, { writer }] of [...this.#hot]) {
+    for (const [stream, { registry }] of [...this.#hot]) {
       const head = await store.head(stream).catch(() => undefined)
-      if (head !== undefined) writer.advanced(head.revision)
+      if (head !== undefined) registry.writer.advanced(head.revision)
     }
   }
 }

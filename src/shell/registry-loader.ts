@@ -3,12 +3,19 @@
  * it is folded. Fails closed: a history that is broken or contradicts itself stops its registry with a named error and never
  * gives a fresh empty one; other registries go on.
  */
+import { hash } from 'node:crypto'
 import type { RecordedEvent } from '../authority/events.ts'
 import { ContradictoryHistory, fold } from '../authority/evolve.ts'
 import { EMPTY_REGISTRY, type RegistryState } from '../authority/registry.ts'
 import { type PlainRegistry, plainOf, registryOf, SNAPSHOT_SCHEMA } from '../authority/registry-snapshot.ts'
 import { CodecError, decodeEvent } from '../event-store/event-codec.ts'
-import type { EventReader, LogIdentity, StoredEvent } from '../event-store/event-store.ts'
+import {
+  type EventReader,
+  LogError,
+  type LogErrorCode,
+  type LogIdentity,
+  type StoredEvent,
+} from '../event-store/event-store.ts'
 import { type ChainPoint, chainFault, GENESIS_HASH } from '../event-store/hash-chain.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 
@@ -33,48 +40,62 @@ export class RegistryStopped extends Error {
   }
 }
 
-export interface CaughtUp {
-  readonly loaded: LoadedRegistry
-  readonly events: readonly RecordedEvent[]
-}
-
 const EVENTS_PER_FOLD = 512
+
+/** A registry with the number of events that a snapshot would have saved to fold. */
+export interface FreshlyLoaded {
+  readonly loaded: LoadedRegistry
+  readonly eventsFolded: number
+}
 
 /** The registry up to the end of its stream. Throws RegistryStopped and LogError. */
 export async function loadRegistry(
   reader: EventReader,
   stream: string,
   snapshots: SnapshotCache | undefined,
-): Promise<LoadedRegistry> {
-  let loaded = (await restoredSnapshot(reader, stream, snapshots)) ?? UNOPENED
-  let batch: StoredEvent[] = []
-  for await (const stored of reader.readStream(stream, { from: loaded.state.revision + 1 })) {
-    batch.push(stored)
-    if (batch.length < EVENTS_PER_FOLD) continue
-    loaded = foldStored(stream, loaded, batch).loaded
-    batch = []
+): Promise<FreshlyLoaded> {
+  const restored = await restoredSnapshot(reader, stream, snapshots)
+  if (restored === undefined) return foldAll(reader, stream, UNOPENED)
+  try {
+    return await foldAll(reader, stream, restored)
+  } catch (error) {
+    // A snapshot that does not fit what follows it is worth nothing; the log alone says whether the history is sound.
+    if (error instanceof RegistryStopped) return foldAll(reader, stream, UNOPENED)
+    throw error
   }
-  return batch.length === 0 ? loaded : foldStored(stream, loaded, batch).loaded
 }
 
-/** What others appended since: the events one by one, for their effects. Throws RegistryStopped and LogError. */
-export async function readOn(
+async function foldAll(reader: EventReader, stream: string, from: LoadedRegistry): Promise<FreshlyLoaded> {
+  let loaded = from
+  for await (const chunk of storedInChunks(reader, stream, from.state.revision + 1)) {
+    loaded = foldStored(stream, loaded, chunk)
+  }
+  return { loaded, eventsFolded: loaded.state.revision - from.state.revision }
+}
+
+/** A stream from a revision on, so many events at once that a fold is cheap and memory bounded. */
+export async function* storedInChunks(
   reader: EventReader,
   stream: string,
-  loaded: LoadedRegistry,
-): Promise<readonly StoredEvent[]> {
-  const stored: StoredEvent[] = []
-  for await (const event of reader.readStream(stream, { from: loaded.state.revision + 1 })) stored.push(event)
-  return stored
+  from: number,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  let chunk: StoredEvent[] = []
+  for await (const event of reader.readStream(stream, { from })) {
+    chunk.push(event)
+    if (chunk.length < EVENTS_PER_FOLD) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
 }
 
 /** Checks and folds stored events. Throws RegistryStopped. */
-export function foldStored(stream: string, loaded: LoadedRegistry, stored: readonly StoredEvent[]): CaughtUp {
+function foldStored(stream: string, loaded: LoadedRegistry, stored: readonly StoredEvent[]): LoadedRegistry {
+  const last = stored.at(-1)
+  if (last === undefined) return loaded
   try {
-    const events = decodeChained(stream, loaded, stored)
-    const last = stored.at(-1)
-    if (last === undefined) return { loaded, events }
-    return { loaded: { state: fold(loaded.state, events), hash: last.hash, position: last.position }, events }
+    const state = fold(loaded.state, decodeChained(stream, loaded, stored))
+    return { state, hash: last.hash, position: last.position }
   } catch (error) {
     throw stoppedBy(stream, error)
   }
@@ -83,10 +104,11 @@ export function foldStored(stream: string, loaded: LoadedRegistry, stored: reado
 /** Stored events as they are folded, after their place in the chain was checked. Throws RegistryStopped. */
 export function decodeChained(
   stream: string,
-  { state, hash }: Pick<LoadedRegistry, 'state' | 'hash'>,
+  before: Pick<LoadedRegistry, 'state' | 'hash'>,
   stored: readonly StoredEvent[],
 ): readonly RecordedEvent[] {
-  let point: ChainPoint | undefined = state.revision === -1 ? undefined : { revision: state.revision, hash }
+  const { revision } = before.state
+  let point: ChainPoint | undefined = revision === -1 ? undefined : { revision, hash: before.hash }
   return stored.map((event) => {
     const fault = chainFault(event, point)
     if (fault !== undefined) throw new RegistryStopped(stream, fault.message)
@@ -95,11 +117,22 @@ export function decodeChained(
   })
 }
 
-function stoppedBy(stream: string, error: unknown): unknown {
+/** An event that can't be read or folded stops its registry; every other error is as it was. */
+export function stoppedBy(stream: string, error: unknown): unknown {
   if (error instanceof CodecError || error instanceof ContradictoryHistory) {
     return new RegistryStopped(stream, error.message, { cause: error })
   }
   return error
+}
+
+/** These do not pass by themselves: the bytes, or what stands for them, must be looked at by somebody. */
+const CODES_FOR_GOOD: readonly LogErrorCode[] = ['log_damaged', 'log_newer', 'log_replaced']
+
+/** Why a registry can't be read: stopped, or only for the moment (the log is locked, closed, away). */
+export function failureOf(stream: string, error: unknown): RegistryStopped | LogError {
+  if (error instanceof RegistryStopped) return error
+  if (error instanceof LogError && !CODES_FOR_GOOD.includes(error.code)) return error
+  return new RegistryStopped(stream, error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 /** A snapshot is believed only when the log still has, at its revision, the event that it was taken behind. */
@@ -122,32 +155,38 @@ async function restoredSnapshot(
   return undefined
 }
 
+/** A digest of the state stands before it: a cache that is damaged, or was written by hand, is no snapshot. */
 function restoredState(text: string): RegistryState | undefined {
+  const state = text.slice(DIGEST_LENGTH)
+  if (text.slice(0, DIGEST_LENGTH) !== hash('sha256', state, 'hex')) return undefined
   try {
-    // The cache was written by plainOf under this schema; whatever else it may hold is not worth more than a new fold.
-    return registryOf(JSON.parse(text) as PlainRegistry)
+    // Written by plainOf under this schema; whatever else it may hold is not worth more than a new fold.
+    return registryOf(JSON.parse(state) as PlainRegistry)
   } catch {
     return undefined
   }
 }
 
+const DIGEST_LENGTH = 64
+
 /** Keeps a snapshot of what is durable; a cache that cannot be written costs time later, nothing else. */
 export async function keepSnapshot(
   reader: EventReader,
   stream: string,
-  { state, hash }: LoadedRegistry,
+  loaded: LoadedRegistry,
   snapshots: SnapshotCache,
 ): Promise<void> {
-  if (state.revision === -1) return
+  const { revision } = loaded.state
+  if (revision === -1) return
   const { logId, timeline } = await reader.identity()
-  const { revision } = state
+  const state = JSON.stringify(plainOf(loaded.state))
   snapshots.save({
     logId,
     timeline,
     stream,
     revision,
-    hash,
+    hash: loaded.hash,
     schema: SNAPSHOT_SCHEMA,
-    state: JSON.stringify(plainOf(state)),
+    state: hash('sha256', state, 'hex') + state,
   })
 }

@@ -28,6 +28,8 @@ export class SignsOfLife {
   #stopTimer: (() => void) | undefined
   #timerDueAt = Number.POSITIVE_INFINITY
   #isFailing = false
+  #isStopped = false
+  #writingSince: number | undefined
 
   /** `write` tells whether the log has it. */
   constructor(clock: Clock, write: (command: Command) => Promise<boolean>) {
@@ -39,9 +41,10 @@ export class SignsOfLife {
     return this.#heard.size
   }
 
-  /** The last write failed: what is heard now might be lost, so it must not be answered as heard. */
+  /** The last write failed or is overdue: what is heard now might be lost, so it must not be answered as heard. */
   get isFailing(): boolean {
-    return this.#isFailing
+    const since = this.#writingSince
+    return this.#isFailing || (since !== undefined && this.#clock.monotonicNow() - since > RETRY_MS)
   }
 
   hear({ number, policy }: Operation, at: number): void {
@@ -53,14 +56,14 @@ export class SignsOfLife {
     this.#schedule(dueAt)
   }
 
-  /** Commands that write what the state does not know yet; nothing when it knows all. */
+  /**
+   * Commands that write what this state does not know yet; nothing when it knows all. The state may be a pending one, so
+   * nothing is forgotten here: its append may still be refused.
+   */
   commands(state: RegistryState, dueBefore: number = Number.POSITIVE_INFINITY): readonly Command[] {
     const signs: [number, number][] = []
     for (const [number, { at, dueAt }] of this.#heard) {
-      const operation = operationByNumber(state, number)
-      if (operation === undefined || !isActive(operation.status) || (operation.lastSignAt ?? -1) >= at) {
-        this.#heard.delete(number)
-      } else if (dueAt <= dueBefore) signs.push([number, at])
+      if (dueAt <= dueBefore && !isKnown(state, number, at)) signs.push([number, at])
     }
     const commands: Command[] = []
     for (let i = 0; i < signs.length; i += SIGNS_PER_COMMAND) {
@@ -69,21 +72,25 @@ export class SignsOfLife {
     return commands
   }
 
-  /** Writes what is heard; all of it, or what is due. Ends when the log answered. */
-  async flush(state: RegistryState, dueBefore?: number): Promise<void> {
-    for (const command of this.commands(state, dueBefore)) {
-      const isStored = await this.#write(command)
-      this.#isFailing = !isStored
-      if (!isStored) {
-        this.#schedule(this.#clock.monotonicNow() + RETRY_MS)
-        return
-      }
+  /** Writes what is heard and not durable; all of it, or what is due. Ends when the log answered. */
+  async flush(durable: RegistryState, dueBefore?: number): Promise<void> {
+    for (const [number, { at }] of this.#heard) if (isKnown(durable, number, at)) this.#heard.delete(number)
+    this.#writingSince ??= this.#clock.monotonicNow()
+    let isFailing = false
+    for (const command of this.commands(durable, dueBefore)) {
+      isFailing = !(await this.#write(command))
+      if (isFailing) break
       if (command.type === 'RecordSigns') for (const [number, at] of command.signs) this.#forget(number, at)
     }
-    this.#scheduleNext()
+    this.#writingSince = undefined
+    this.#isFailing = isFailing
+    if (this.#isStopped) return
+    if (isFailing) this.#schedule(this.#clock.monotonicNow() + RETRY_MS)
+    else this.#scheduleNext()
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#stopTimer?.()
     this.#stopTimer = undefined
     this.#timerDueAt = Number.POSITIVE_INFINITY
@@ -112,4 +119,10 @@ export class SignsOfLife {
       this.onDue(this.#clock.monotonicNow() + SLACK_MS)
     })
   }
+}
+
+/** Nothing is lost when this sign is never written: a later one is, or nobody asks for one any more. */
+function isKnown(state: RegistryState, number: number, at: number): boolean {
+  const operation = operationByNumber(state, number)
+  return operation === undefined || !isActive(operation.status) || (operation.lastSignAt ?? -1) >= at
 }

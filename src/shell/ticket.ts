@@ -13,15 +13,23 @@ export interface Sender {
   readonly traceparent?: string
 }
 
+/** What the shell does on its own account. */
+export const SHELL: Sender = { actor: 'verdict' }
+
 /** A result, and for an accepted command the state that it was decided on. */
 export interface Settlement {
   readonly result: CommandResult
   readonly stateBefore?: RegistryState
 }
 
+export type Settle = (settlement: Settlement) => void
+
+/** A decision without events. */
+export type Eventless = Exclude<Decision, { type: 'accepted' }>
+
 /** A decision without events, and the revision of the state that it was taken on. */
 export interface Withheld {
-  readonly decision: Exclude<Decision, { type: 'accepted' }>
+  readonly decision: Eventless
   readonly revision: number
 }
 
@@ -30,21 +38,18 @@ export class Ticket {
   readonly sender: Sender
   /** Place in the order of arrival at this registry. */
   readonly order: number
-  readonly settled: Promise<Settlement>
   /** How often a conflict undid its decision. */
   conflicts = 0
   /** A head of the stream that was read after this command arrived. */
   headRevision: number | undefined
   withheld: Withheld | undefined
-  #settle: ((settlement: Settlement) => void) | undefined
+  #settle: Settle | undefined
 
-  constructor(addressed: AddressedCommand, sender: Sender, order: number) {
+  constructor(addressed: AddressedCommand, sender: Sender, order: number, settle: Settle) {
     this.addressed = addressed
     this.sender = sender
     this.order = order
-    this.settled = new Promise((resolve) => {
-      this.#settle = resolve
-    })
+    this.#settle = settle
   }
 
   get isSettled(): boolean {
@@ -53,7 +58,8 @@ export class Ticket {
 
   /** The first settlement counts; others are forgotten. */
   settle(settlement: Settlement): void {
-    this.#settle?.(settlement)
+    const settle = this.#settle
     this.#settle = undefined
+    settle?.(settlement)
   }
 }

@@ -11,11 +11,11 @@ interface Waiter<V> {
 
 export class Waiters<K, V> {
   readonly #waiting = new Map<K, Set<Waiter<V>>>()
+  #size = 0
+  #closed: ChannelClosed | undefined
 
   get size(): number {
-    let size = 0
-    for (const waiters of this.#waiting.values()) size += waiters.size
-    return size
+    return this.#size
   }
 
   count(key: K): number {
@@ -26,6 +26,7 @@ export class Waiters<K, V> {
   next(key: K, signal?: AbortSignal): Promise<V> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
+      if (this.#closed !== undefined) throw this.#closed
       const abort = () => {
         this.#leave(key, waiter)
         reject(signal?.reason)
@@ -47,6 +48,7 @@ export class Waiters<K, V> {
         this.#waiting.set(key, waiters)
       }
       waiters.add(waiter)
+      this.#size++
     })
   }
 
@@ -58,7 +60,9 @@ export class Waiters<K, V> {
     for (const waiter of this.#take(key)) waiter.reject(error)
   }
 
+  /** All who wait, and all who come later. */
   closeAll(error: ChannelClosed): void {
+    this.#closed ??= error
     for (const key of [...this.#waiting.keys()]) this.close(key, error)
   }
 
@@ -66,12 +70,13 @@ export class Waiters<K, V> {
     const waiters = this.#waiting.get(key)
     if (waiters === undefined) return NOBODY
     this.#waiting.delete(key)
-    return waiters as ReadonlySet<Waiter<V>>
+    this.#size -= waiters.size
+    return waiters
   }
 
   #leave(key: K, waiter: Waiter<V>): void {
     const waiters = this.#waiting.get(key)
-    waiters?.delete(waiter)
+    if (waiters?.delete(waiter)) this.#size--
     if (waiters?.size === 0) this.#waiting.delete(key)
   }
 }

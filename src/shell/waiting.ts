@@ -1,0 +1,153 @@
+/** Those who want to know how operations end: one outcome, or a wait for several. And workers, about their leases. */
+import type { Outcome } from '../authority/operation.ts'
+import { type EndedWait, type Wait, winnerOf } from '../authority/registry.ts'
+import { isTerminal, type PresentStatus } from '../authority/status.ts'
+import { LogError } from '../event-store/event-store.ts'
+import type { RegistryName } from '../event-store/stream-names.ts'
+import { sleep } from '../runtime/clock.ts'
+import type { CommandDoor, SenderOptions } from './command-door.ts'
+import type { HotRegistry } from './hot-registry.ts'
+import type { AbortCause } from './lease-signals.ts'
+import { outcomeAt } from './outcome-reader.ts'
+import { type NodeParts, type Refusable, withRegistry } from './shell-parts.ts'
+
+export interface WaitMember {
+  readonly id: string
+  readonly number: number
+  readonly outcome?: Outcome
+}
+
+export interface WaitAnswer {
+  readonly waitId: string
+  readonly mode: Wait['mode']
+  readonly ending: EndedWait['ending']
+  readonly members: readonly WaitMember[]
+  readonly winner?: string
+}
+
+export interface WaitRequest {
+  readonly mode: Wait['mode']
+  readonly ids: readonly string[]
+  readonly waitId?: string
+  readonly runId?: string
+  readonly deadlineAt?: number
+  readonly signal?: AbortSignal
+}
+
+const LEASE_RETRY_MS = 1_000
+
+export function outcome(
+  parts: NodeParts,
+  name: RegistryName,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>> {
+  return withRegistry(parts, name, async ({ writer, watchers, stream }) => {
+    signal?.throwIfAborted()
+    // Looked up and watched in one turn: nothing can end in between.
+    const { operations, tombstones } = writer.durable.state
+    const target = operations.get(id) ?? tombstones.get(id)
+    if (target === undefined) {
+      const message = `there is no operation ${id}`
+      return { type: 'refused', rejection: { code: 'not_found', message, facts: { operationId: id } } }
+    }
+    const known = 'registeredAt' in target ? target.outcome : undefined
+    const told = isTerminal(target.status)
+      ? (known ?? (await outcomeAt(parts.store, stream, target.terminalRevision as number)))
+      : (await watchers.next(target.number, signal)).outcome
+    return { type: 'answered', answer: { outcome: told, status: told.status } }
+  })
+}
+
+export async function wait(
+  parts: NodeParts,
+  door: CommandDoor,
+  name: RegistryName,
+  request: WaitRequest,
+  options: SenderOptions,
+): Promise<Refusable<WaitAnswer>> {
+  const { mode, ids, waitId, runId, deadlineAt, signal } = request
+  signal?.throwIfAborted()
+  const type = mode === 'all' ? 'BeginWaitAll' : 'BeginWaitAny'
+  const { result } = await door.send(name, { type, waitId, runId, ids, deadlineAt }, options)
+  if (result.type === 'refused') return result
+  const begun = result.answer.wait
+  if (begun === undefined) throw new Error(`${type} was answered without its wait`)
+  return withRegistry(parts, name, async (registry) => {
+    const ended = 'ending' in begun ? begun : await waitEnded(door, name, registry, begun, signal)
+    return { type: 'answered', answer: await waitAnswer(parts, registry, ended) }
+  })
+}
+
+async function waitEnded(
+  door: CommandDoor,
+  name: RegistryName,
+  registry: HotRegistry,
+  { waitId }: Wait,
+  signal: AbortSignal | undefined,
+): Promise<EndedWait> {
+  try {
+    const ended = await registry.waitEnded(waitId, signal)
+    if (ended === undefined) throw new Error(`wait ${waitId} was begun and is not known any longer`)
+    return ended
+  } catch (error) {
+    if (signal?.aborted) await door.send(name, { type: 'CancelWait', waitId }, {})
+    throw error
+  }
+}
+
+async function waitAnswer({ store }: NodeParts, registry: HotRegistry, ended: EndedWait): Promise<WaitAnswer> {
+  const { waitId, mode, ending } = ended
+  const members: WaitMember[] = []
+  // One event may end thousands of members.
+  const read = new Map<number, Promise<Outcome>>()
+  const outcomeOf = (revision: number): Promise<Outcome> => {
+    const known = read.get(revision) ?? outcomeAt(store, registry.stream, revision)
+    read.set(revision, known)
+    return known
+  }
+  for (const { id, number } of ended.members) {
+    const revision = ended.reached.get(number)
+    const held = registry.writer.durable.state.operations.get(id)
+    const known = held?.number === number ? held.outcome : undefined
+    const told = known ?? (revision === undefined ? undefined : await outcomeOf(revision))
+    members.push(told === undefined ? { id, number } : { id, number, outcome: told })
+  }
+  const first = mode === 'any' && ending === 'satisfied' ? winnerOf(ended) : undefined
+  const winner = ended.members.find(({ number }) => number === first)?.id
+  return { waitId, mode, ending, members, ...(winner === undefined ? {} : { winner }) }
+}
+
+/** A log that is away for a while tells nothing about a lease: then it is asked again. */
+export function onLease(
+  parts: NodeParts,
+  name: RegistryName,
+  { id, leaseEpoch }: { readonly id: string; readonly leaseEpoch: number },
+  listener: (cause: AbortCause) => void,
+): () => void {
+  const stopped = new AbortController()
+  let stop: (() => void) | undefined
+  const listen = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await withRegistry(parts, name, ({ leases, writer }) => {
+          if (!stopped.signal.aborted) stop = leases.listen(writer.durable.state, id, leaseEpoch, listener)
+        })
+        return
+      } catch (error) {
+        if (stopped.signal.aborted) return
+        if (!(error instanceof LogError) || error.code === 'log_closed') {
+          listener('attempt_lost')
+          return
+        }
+        await sleep(parts.clock, LEASE_RETRY_MS)
+      }
+      if (stopped.signal.aborted) return
+    }
+  }
+  void listen()
+  return () => {
+    stopped.abort()
+    stop?.()
+  }
+}
