@@ -3,52 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { DEFAULT_BOUNDS } from '../../../src/authority/bounds.ts'
 import type { CommandAnswer } from '../../../src/authority/command-answer.ts'
-import { DEFAULT_LIMITS, type Limits } from '../../../src/authority/events.ts'
 import { fold } from '../../../src/authority/evolve.ts'
-import type { KindDefinitions } from '../../../src/authority/kinds.ts'
 import { EMPTY_REGISTRY, type RegistryState } from '../../../src/authority/registry.ts'
 import type { Rejection } from '../../../src/authority/rejections.ts'
-import { type SettingsInput, settingsOf } from '../../../src/config.ts'
 import { decodeEvent } from '../../../src/event-store/event-codec.ts'
 import type { EventStore, StoredEvent } from '../../../src/event-store/event-store.ts'
 import { verifyChain } from '../../../src/event-store/hash-chain.ts'
-import { openMemoryStore } from '../../../src/event-store/memory.ts'
-import type { SnapshotCache } from '../../../src/event-store/snapshot-cache.ts'
 import { openSqliteStore } from '../../../src/event-store/sqlite.ts'
 import { registryStream } from '../../../src/event-store/stream-names.ts'
-import type { Clock } from '../../../src/runtime/clock.ts'
-import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
-import { systemRandom } from '../../../src/runtime/ids.ts'
 import type { SenderOptions } from '../../../src/shell/command-door.ts'
-import { Shell } from '../../../src/shell/shell.ts'
+import type { Shell } from '../../../src/shell/shell.ts'
 
 export const OWNER = { workspace: 'default', owner: 'alice' }
 export const STREAM = registryStream(OWNER)
 
-export interface NodeOptions {
-  readonly store?: EventStore
-  readonly clock?: Clock
-  readonly settings?: SettingsInput
-  readonly limits?: Partial<Limits>
-  readonly kinds?: KindDefinitions
-  readonly snapshots?: SnapshotCache
-}
-
-export function openShell(options: NodeOptions = {}): Shell {
-  const settings = settingsOf(options.settings)
-  const { clock = new HandMovedClock(), store = openMemoryStore(), kinds = {}, snapshots } = options
-  const random = systemRandom()
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  return new Shell({
-    store,
-    clock,
-    random,
-    ...(snapshots === undefined ? {} : { snapshots }),
-    settings: { ...settings, bounds: { ...DEFAULT_BOUNDS, ...settings }, clock, random, kinds, limits },
-  })
-}
+export { type NodeOptions, openShell } from './open-shell.ts'
 
 /** A directory of its own for one test. */
 export function testDirectory(): string {
