@@ -31,6 +31,8 @@ interface Followed {
 
 const TERMINAL = new Set(['OperationCompleted', 'OperationFailed', 'OperationCancelled', 'OperationAborted'])
 const LOAD_MS_MAX = 150
+/** Share of the kills that may come before the first answer. */
+const DURING_START = 0.2
 const CHILD = join(import.meta.dirname, 'crash-child.ts')
 
 /** Throws with the first broken promise. `random` gives numbers from 0 to 1. */
@@ -45,7 +47,7 @@ export async function crashCycles(
   let acknowledged = 0
   let commands = 0
   for (let cycle = 1; cycle <= cycles; cycle++) {
-    const lines = await killedRun(path, `run${cycle}`, random() * LOAD_MS_MAX)
+    const lines = await killedRun(path, `run${cycle}`, random() < DURING_START, random() * LOAD_MS_MAX)
     acknowledged += lines.length
     const store = await openSqliteStore({ path })
     try {
@@ -60,7 +62,12 @@ export async function crashCycles(
 }
 
 /** What it said before it was killed. */
-async function killedRun(path: string, run: string, loadMs: number): Promise<readonly string[]> {
+async function killedRun(
+  path: string,
+  run: string,
+  isDuringStart: boolean,
+  loadMs: number,
+): Promise<readonly string[]> {
   const child = spawn(process.execPath, [CHILD, path, run], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   let complained = ''
@@ -71,7 +78,8 @@ async function killedRun(path: string, run: string, loadMs: number): Promise<rea
     complained += text
   })
   const closed = once(child, 'close')
-  await Promise.race([once(child.stdout, 'data'), closed])
+  const isUnderWay = () => said.includes('\n', isDuringStart ? 0 : 'ready\n'.length)
+  while (!isUnderWay() && child.exitCode === null) await Promise.race([once(child.stdout, 'data'), closed])
   await delay(loadMs)
   child.kill('SIGKILL')
   const [, signal] = await closed

@@ -44,7 +44,7 @@ export class Hold {
 }
 
 export interface FaultyStore extends EventStore {
-  readonly faults: Fault[]
+  readonly faults: (Fault | undefined)[]
   /** For every append from now on, after `faults` are used up; undefined: none. */
   always: Fault | undefined
   /** Thrown by every read. */
