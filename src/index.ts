@@ -1,0 +1,45 @@
+/** The package's door for embedding: everything that users of the API meet, and nothing of how it is made. */
+export { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from './app.ts'
+export type { CommandAnswer } from './authority/command-answer.ts'
+export type { Command, CommandOf, CommandType } from './authority/commands.ts'
+export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
+export type { Judgement, ProblemClass } from './authority/freshness.ts'
+export type { JsonValue } from './authority/json-value.ts'
+export type { KindDefinition, KindDefinitions } from './authority/kinds.ts'
+export type { Outcome, Phase } from './authority/operation.ts'
+export type { FeedRow } from './authority/registry.ts'
+export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
+export type { PresentStatus, ResultClass } from './authority/status.ts'
+export type { ClientLog } from './client/client-log.ts'
+export type { CallOptions } from './client/command-sender.ts'
+export type {
+  HistoryEntry,
+  OperationSnapshot,
+  RegistryAddress,
+  RegistryOverview,
+  VerdictDoor,
+  WaitAnswer,
+} from './client/door.ts'
+export type { Duration, Moment } from './client/durations.ts'
+export type { ErrorInput } from './client/error-input.ts'
+export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
+export {
+  AttemptAborted,
+  CompletionsDropped,
+  OperationCancelled,
+  OperationFailed,
+  OperationRejected,
+  WaitCancelled,
+  WaitExpired,
+} from './client/operation-errors.ts'
+export type { OperationFilter } from './client/operation-filter.ts'
+export { OperationHandle } from './client/operation-handle.ts'
+export type { Attempt, AttemptFunction } from './client/operation-runner.ts'
+export type { FirstOutcome, WaitOptions } from './client/operation-waits.ts'
+export type { CompletionsOptions, OwnerOperations } from './client/owner-operations.ts'
+export type { PolicyOptions } from './client/policy-options.ts'
+export type { RegisterOptions } from './client/registration.ts'
+export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } from './client/verdict.ts'
+export { SettingsError, type SettingsInput } from './config.ts'
+export { LogError } from './event-store/event-store.ts'
+export { ChannelClosed } from './runtime/channel-closed.ts'
