@@ -48,7 +48,8 @@ export function stampCommand(
   state: RegistryState,
   settings: StampSettings,
 ): StampedCommand | Rejection {
-  const at = settings.clock.now()
+  // Stored as whole milliseconds; a clock that is handed in may know more.
+  const at = Math.floor(settings.clock.now())
   const opening = openingOf(state, command, settings)
   const digestKey = state.digestKey ?? opening?.digestKey
   const digest = digestKey === undefined ? '' : digestOf(digestKey, text)

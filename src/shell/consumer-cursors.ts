@@ -52,7 +52,8 @@ export async function moveCursor(
       const message = `an owner has at most ${parts.namesMax} named cursors`
       return { code: 'too_many_cursors', message, facts: { name, limit: parts.namesMax } }
     }
-    const metadata = logEventMetadata('MoveCursor', uuidV7(parts.clock.now(), parts.random), parts.clock.now())
+    const at = Math.floor(parts.clock.now())
+    const metadata = logEventMetadata('MoveCursor', uuidV7(at, parts.random), at)
     const event = { event: { type: 'CursorMoved', facts: { name, sequence }, content: {} }, metadata } as const
     const encoded = encodeEvents({
       stream,
