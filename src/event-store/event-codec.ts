@@ -158,15 +158,26 @@ export function createDecoder(schemas: EventSchemas, upcasters: Upcasters): (sto
 
   function upcast(stored: VersionedEvent, at: StoredEvent): VersionedEvent {
     let event = stored
-    for (let step = known.get(event.type)?.version !== event.version; step; ) {
+    let passed: Set<string> | undefined
+    while (known.get(event.type)?.version !== event.version) {
       const upcaster = Object.hasOwn(upcasters, event.type) ? upcasters[event.type]?.[event.version] : undefined
       if (upcaster === undefined) break
       const next = upcaster(event)
-      if (next.type === event.type && next.version <= event.version) throw unknownVersion(event, at)
+      passed ??= new Set()
+      passed.add(`${event.type} ${event.version}`)
+      const isLower = next.type === event.type && next.version <= event.version
+      if (isLower || passed.has(`${next.type} ${next.version}`)) throw leadingBack(event, next, at)
       event = next
-      step = known.get(event.type)?.version !== event.version
     }
     return event
+  }
+
+  function leadingBack(event: VersionedEvent, next: VersionedEvent, at: StoredEvent): CodecError {
+    return new CodecError(
+      'unknown_event_version',
+      at,
+      `its upcasters lead from ${event.type} version ${event.version} back to ${next.type} version ${next.version}.`,
+    )
   }
 
   function unknownVersion(event: VersionedEvent, at: StoredEvent): CodecError {

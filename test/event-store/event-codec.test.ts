@@ -215,6 +215,9 @@ describe('upcasting', () => {
       }),
     },
     Looping: { 1: (event) => event },
+    Ping: { 1: (event) => ({ ...event, type: 'Pong' }) },
+    Pong: { 1: (event) => ({ ...event, type: 'Ping' }) },
+    OperationDropped: { 1: (event) => ({ ...event, type: 'OperationForgotten', version: 2 }) },
   })
   const old = (type: string, version: number) => {
     const stored = one({ type: 'OperationStarted', facts: { id: 'o', number: 0, attempt: 1 }, content: {} })
@@ -237,11 +240,69 @@ describe('upcasting', () => {
     }
   })
 
-  test('a version without an upcaster is named, and so is one that leads nowhere', () => {
-    expect(() => decode(old('OperationPaused', 1))).toThrow(
-      "Stream 'registry-default/owner' at revision 0: OperationPaused has version 1, and this version of Verdict reads up to 3.",
+  const REFUSED: readonly [string, string, number, string, string][] = [
+    [
+      'a version without an upcaster',
+      'OperationPaused',
+      1,
+      'unknown_event_version',
+      'OperationPaused has version 1, and this version of Verdict reads up to 3.',
+    ],
+    [
+      'a newer version',
+      'OperationPaused',
+      4,
+      'unknown_event_version',
+      'OperationPaused has version 4, and this version of Verdict reads up to 3.',
+    ],
+    [
+      'an upcaster that leads back to the same version',
+      'Looping',
+      1,
+      'unknown_event_version',
+      'its upcasters lead from Looping version 1 back to Looping version 1.',
+    ],
+    [
+      'upcasters that lead back over another type',
+      'Ping',
+      1,
+      'unknown_event_version',
+      'its upcasters lead from Pong version 1 back to Ping version 1.',
+    ],
+    [
+      'an upcaster to a type that is not known',
+      'OperationDropped',
+      1,
+      'unknown_event_type',
+      "the event type 'OperationForgotten' is not known to this version.",
+    ],
+    [
+      'a type with the name of something every object has',
+      'constructor',
+      1,
+      'unknown_event_type',
+      "the event type 'constructor' is not known to this version.",
+    ],
+  ]
+  test.each(REFUSED)('refuses %s', (_name, type, version, code, problem) => {
+    let thrown: unknown
+    try {
+      decode(old(type, version))
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown).toBeInstanceOf(CodecError)
+    expect(thrown).toMatchObject({ code, message: `Stream '${STREAM}' at revision 0: ${problem}` })
+  })
+
+  test('what an upcaster gives must fit the newest schema too', () => {
+    const careless = createDecoder(schemas, {
+      OperationPaused: { 2: (event) => ({ ...event, version: 3 }) },
+    })
+    expect(() => careless(old('OperationPaused', 2))).toThrow(
+      `Stream '${STREAM}' at revision 0: the facts of OperationPaused are not valid at pausedAt: ` +
+        'Invalid input: expected number, received undefined.',
     )
-    expect(() => decode(old('Looping', 1))).toThrow(CodecError)
   })
 })
 
