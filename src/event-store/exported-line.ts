@@ -58,7 +58,7 @@ export function hashOfLine(line: string): string {
 
 /**
  * Throws for events that could not be read back as what they claim to be: none at all, a body that names another stream
- * or revision, a line break or the boundary inside a text. Every adapter asks before it stores; only a defect of the
+ * or revision, a line break, the boundary or a lone surrogate inside a text. Every adapter asks before it stores; only a defect of the
  * caller comes this far.
  */
 export function assertAppendable(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): void {
@@ -66,7 +66,7 @@ export function assertAppendable(stream: string, expected: ExpectedRevision, eve
     throw new TypeError(`'${stream}' can't name a stream: it is empty or has a lone surrogate.`)
   if (events.length === 0) throw new TypeError(`An append to '${stream}' needs at least one event.`)
   let revision = nextRevision(expected)
-  if (!Number.isSafeInteger(revision) || revision < 0) {
+  if (!Number.isSafeInteger(revision) || (expected !== 'no_stream' && expected < 0)) {
     throw new TypeError(`An append to '${stream}' expects a revision from 0 or 'no_stream', and was given ${expected}.`)
   }
   for (const { hash, id, type, body, content } of events) {
@@ -79,9 +79,11 @@ export function assertAppendable(stream: string, expected: ExpectedRevision, eve
       body.endsWith('"}') &&
       !body.includes(BOUNDARY) &&
       !body.includes('\n') &&
+      body.isWellFormed() &&
       content.startsWith('{"salt":"') &&
       content.endsWith('}') &&
-      !content.includes('\n')
+      !content.includes('\n') &&
+      content.isWellFormed()
     if (!fits) {
       throw new TypeError(
         `An event for '${stream}' at revision ${revision} is not in the stored form: hash ${hash}, body ${body.slice(0, 200)}`,

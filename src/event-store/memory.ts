@@ -103,6 +103,7 @@ class MemoryStore implements EventStore {
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
     const step = direction === 'forwards' ? 1 : -1
     let revision = options.from ?? (step === 1 ? 0 : Number.POSITIVE_INFINITY)
+    if (step === 1) revision = Math.max(revision, 0)
     if (step === -1) revision = Math.min(revision, this.#lengthOf(stream) - 1)
     for (let given = 0; given < limit; given++, revision += step) {
       signal?.throwIfAborted()

@@ -168,6 +168,7 @@ class SqliteStore implements EventStore {
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
     let next: number | undefined = options.from ?? (direction === 'forwards' ? 0 : Number.POSITIVE_INFINITY)
+    if (direction === 'forwards') next = Math.max(next, 0)
     let given = 0
     while (next !== undefined && given < limit) {
       const from: number = next
