@@ -183,14 +183,17 @@ export interface Resolved {
   readonly reports?: number
 }
 
+export interface ParsedCommand {
+  readonly command: Command
+  /** The JSON text of what the sender sent, in schema key order: what is digested. */
+  readonly text: string
+}
+
 /**
  * A command from outside: parsed and within its bounds, or a rejection (`invalid_command`, `unsafe_number`,
  * `content_too_large`) that names the path and what was expected there. Never throws.
  */
-export function parseCommand(
-  input: unknown,
-  bounds: Bounds,
-): { readonly command: Command } | { readonly rejection: Rejection } {
+export function parseCommand(input: unknown, bounds: Bounds): ParsedCommand | { readonly rejection: Rejection } {
   // Before the schema: a copy has no getters, no second owner and an end.
   const copied = copyJson(input, { depthMax: bounds.jsonDepthMax, valuesMax: bounds.jsonValuesMax })
   if ('fault' in copied) return { rejection: faultRejection(copied.fault) }
@@ -206,8 +209,9 @@ export function parseCommand(
     return { rejection: invalid(issue.path.map(pathPart), issue.message, undefined) }
   }
   const command = parsed.data as Command
-  const excess = boundFault(command, bounds)
-  return excess === undefined ? { command } : { rejection: excess }
+  const text = JSON.stringify(command)
+  const excess = boundFault(command, bounds) ?? contentBytesFault(command, text, bounds)
+  return excess === undefined ? { command, text } : { rejection: excess }
 }
 
 function typeOf(input: JsonValue): CommandType | undefined {
@@ -246,7 +250,7 @@ function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
   ) {
     return invalid(['ids'], `at most ${bounds.waitMembersMax} operations`, `${command.ids.length}`)
   }
-  return contentBytesFault(command, bounds)
+  return undefined
 }
 
 /** Names that travel as facts: bounded, printable, never empty. */
@@ -296,7 +300,9 @@ const CONTENT_FIELDS = [
 ] as const
 
 /** Measured as the JSON text that is stored. */
-function contentBytesFault(command: Command, bounds: Bounds): Rejection | undefined {
+function contentBytesFault(command: Command, text: string, bounds: Bounds): Rejection | undefined {
+  // A part of a text that fits fits; one UTF-16 unit is at most three bytes.
+  if (text.length * 3 <= bounds.contentBytesMax) return undefined
   // Each command has some of these fields, or none.
   const fields = command as Partial<Record<(typeof CONTENT_FIELDS)[number], unknown>>
   const content: Record<string, unknown> = {}

@@ -3,7 +3,7 @@
  * from a refusal (a report that contradicts the truth goes on record) is sent from here, too.
  */
 import type { CommandResult } from '../authority/command-answer.ts'
-import { type Command, parseCommand } from '../authority/commands.ts'
+import { type Command, type ParsedCommand, parseCommand } from '../authority/commands.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import type { RegistryName } from '../event-store/stream-names.ts'
 import { addressCommand } from './command-stamp.ts'
@@ -14,7 +14,7 @@ import { failureOf } from './registry-loader.ts'
 import { nameFault, type RegistryNames } from './registry-names.ts'
 import type { NodeParts } from './shell-parts.ts'
 import { nodeRejection, SHUTTING_DOWN, unreadable } from './store-refusals.ts'
-import { type Sender, type Settlement, SHELL } from './ticket.ts'
+import { type Sender, type Settle, type Settlement, SHELL } from './ticket.ts'
 
 export interface SenderOptions extends Partial<Sender> {
   readonly commandId?: string
@@ -31,32 +31,47 @@ export class CommandDoor {
     this.#names = names
   }
 
-  /** Never rejects. Commands of one registry are decided in the order of these calls. */
-  send(name: RegistryName, input: unknown, options: SenderOptions): Promise<Settlement> {
+  /** Commands of one registry are decided in the order of these calls. */
+  send(name: RegistryName, input: unknown, options: SenderOptions, settle: Settle): void {
     const { settings, registries } = this.#parts
     const { commandId } = options
     const stream = this.#names.streamOf(name)
-    if (typeof stream !== 'string') return refused(stream)
+    if (typeof stream !== 'string') {
+      settle(refusedWith(stream))
+      return
+    }
     const fault = commandId === undefined ? undefined : nameFault('commandId', commandId, settings.bounds)
-    if (fault !== undefined) return refused(fault)
-    const parsed = parseCommand(input, settings.bounds)
-    if ('rejection' in parsed) return refused(parsed.rejection)
-    const { command } = parsed
+    const parsed = fault === undefined ? parseCommand(input, settings.bounds) : { rejection: fault }
+    if ('rejection' in parsed) {
+      settle(refusedWith(parsed.rejection))
+      return
+    }
     const registry = registries.use(stream)
-    if (!(registry instanceof Promise)) return this.#submit(registry, command, options)
-    return registry.then((opened) => this.#submit(opened, command, options))
+    if (registry instanceof Promise) void registry.then((opened) => this.#submit(opened, parsed, options, settle))
+    else this.#submit(registry, parsed, options, settle)
   }
 
-  #submit(registry: HotRegistry | undefined, command: Command, options: SenderOptions): Promise<Settlement> {
-    if (registry === undefined) return refused(nodeRejection(command, SHUTTING_DOWN))
-    const addressed = addressCommand(command, options.commandId, this.#parts)
-    const { promise, resolve } = Promise.withResolvers<Settlement>()
+  /** The same, for those who wait. Never rejects. */
+  sent(name: RegistryName, input: unknown, options: SenderOptions): Promise<Settlement> {
+    return new Promise((resolve) => this.send(name, input, options, resolve))
+  }
+
+  #submit(
+    registry: HotRegistry | undefined,
+    { command, text }: ParsedCommand,
+    options: SenderOptions,
+    settle: Settle,
+  ): void {
+    if (registry === undefined) {
+      settle(refusedWith(nodeRejection(command, SHUTTING_DOWN)))
+      return
+    }
+    const addressed = addressCommand(command, options.commandId, this.#parts, text)
     registry.submit(addressed, senderOf(options), (settlement) => {
       const { result } = settlement
-      if (result.type === 'answered') resolve(settlement)
-      else resolve(this.#afterRefusal(registry, command, addressed.commandId, result))
+      if (result.type === 'answered') settle(settlement)
+      else void this.#afterRefusal(registry, command, addressed.commandId, result).then(settle)
     })
-    return promise
   }
 
   async #afterRefusal(
@@ -98,6 +113,6 @@ function senderOf({ actor = 'anonymous', correlationId, causationId, traceparent
   }
 }
 
-function refused(rejection: Rejection): Promise<Settlement> {
-  return Promise.resolve({ result: { type: 'refused', rejection, place: NO_PLACE } })
+function refusedWith(rejection: Rejection): Settlement {
+  return { result: { type: 'refused', rejection, place: NO_PLACE } }
 }

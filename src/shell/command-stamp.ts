@@ -37,9 +37,10 @@ export function addressCommand(
   command: Command,
   commandId: string | undefined,
   settings: Pick<StampSettings, 'clock' | 'random'>,
+  text: string = JSON.stringify(command),
 ): AddressedCommand {
   const id = commandId ?? uuidV7(settings.clock.now(), settings.random)
-  return { command, commandId: id, text: JSON.stringify(command), minted: {} }
+  return { command, commandId: id, text, minted: {} }
 }
 
 /** Stamped for a decision on this state; or a refusal, when its policy contradicts itself or its kind. */

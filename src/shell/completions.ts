@@ -80,7 +80,7 @@ export async function collect(
   name: RegistryName,
   options: SenderOptions,
 ): Promise<Refusable<Collected>> {
-  const { result, stateBefore } = await door.send(name, { type: 'CollectCompleted' }, options)
+  const { result, stateBefore } = await door.sent(name, { type: 'CollectCompleted' }, options)
   if (result.type === 'refused') return result
   const { answer } = result
   if (answer.collected === undefined) return { type: 'answered', answer: { operations: [], answer } }

@@ -21,6 +21,7 @@ export interface BatchEntry {
   readonly ticket: Ticket
   readonly stateBefore: RegistryState
   readonly steps: readonly PendingStep[]
+  readonly recorded: readonly RecordedEvent[]
 }
 
 export class PendingBatch {
@@ -28,9 +29,9 @@ export class PendingBatch {
   readonly events: NewEvent[] = []
   bytes = 0
 
-  add(ticket: Ticket, stateBefore: RegistryState, steps: readonly PendingStep[], bytes: number): void {
-    this.entries.push({ ticket, stateBefore, steps })
-    for (const { encoded } of steps) this.events.push(encoded)
+  add(entry: BatchEntry, bytes: number): void {
+    this.entries.push(entry)
+    for (const { encoded } of entry.steps) this.events.push(encoded)
     this.bytes += bytes
   }
 

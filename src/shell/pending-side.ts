@@ -67,7 +67,7 @@ export class PendingSide {
       batch = new PendingBatch()
       this.#batches.push(batch)
     }
-    batch.add(ticket, stateBefore, steps, bytes)
+    batch.add({ ticket, stateBefore, steps, recorded }, bytes)
   }
 
   /** The batch to send next. */

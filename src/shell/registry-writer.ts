@@ -301,14 +301,14 @@ export class RegistryWriter {
 
   #acknowledged({ entries }: PendingBatch, position: bigint): void {
     this.#conflictsInARow = 0
-    for (const { ticket, stateBefore, steps } of entries) {
-      for (const { recorded, encoded, stateAfter, effects } of steps) {
+    for (const { ticket, stateBefore, steps, recorded } of entries) {
+      for (const { recorded: event, encoded, stateAfter, effects } of steps) {
         const loaded = { state: stateAfter, hash: encoded.hash, position }
-        this.#followed.publish(recorded, encoded.content.length, loaded, effects)
+        this.#followed.publish(event, encoded.content.length, loaded, effects)
       }
       const { state } = this.durable
-      const events = steps.map(({ recorded }) => recorded)
-      const answer = answerFromEvents(ticket.addressed.command, events, state, { revision: state.revision, position })
+      const place = { revision: state.revision, position }
+      const answer = answerFromEvents(ticket.addressed.command, recorded, state, place)
       this.#tickets.settle(ticket, { result: { type: 'answered', answer }, stateBefore })
     }
     this.#inFlight.clear()

@@ -55,7 +55,7 @@ export class Shell {
 
   /** Checks, decides and stores a command. Answers when the answer is true for good; never rejects for a refusal. */
   send(name: RegistryName, command: unknown, options: SenderOptions = {}): Promise<CommandResult> {
-    return this.#door.send(name, command, options).then(({ result }) => result)
+    return new Promise((resolve) => this.#door.send(name, command, options, ({ result }) => resolve(result)))
   }
 
   /** The operation as it is held: active or retained. */

@@ -69,7 +69,7 @@ export async function wait(
   const { mode, ids, waitId, runId, deadlineAt, signal } = request
   signal?.throwIfAborted()
   const type = mode === 'all' ? 'BeginWaitAll' : 'BeginWaitAny'
-  const { result } = await door.send(name, { type, waitId, runId, ids, deadlineAt }, options)
+  const { result } = await door.sent(name, { type, waitId, runId, ids, deadlineAt }, options)
   if (result.type === 'refused') return result
   const begun = result.answer.wait
   if (begun === undefined) throw new Error(`${type} was answered without its wait`)
@@ -91,7 +91,7 @@ async function waitEnded(
     if (ended === undefined) throw new Error(`wait ${waitId} was begun and is not known any longer`)
     return ended
   } catch (error) {
-    if (signal?.aborted) await door.send(name, { type: 'CancelWait', waitId }, {})
+    if (signal?.aborted) await door.sent(name, { type: 'CancelWait', waitId }, {})
     throw error
   }
 }
