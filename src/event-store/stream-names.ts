@@ -19,14 +19,16 @@ export function cursorsStream({ workspace, owner }: RegistryName): string {
   return `${CURSORS_PREFIX}${encodePart(workspace)}/${encodePart(owner)}`
 }
 
-/** The registry that a stream belongs to; undefined for any other stream. */
+/** The registry whose stream this is; undefined for any other stream, another spelling of a registry's name included. */
 export function registryOfStream(stream: string): RegistryName | undefined {
   if (!stream.startsWith(REGISTRY_PREFIX)) return undefined
   const parts = stream.slice(REGISTRY_PREFIX.length).split('/')
   const [workspace, owner] = parts
   if (parts.length !== 2 || !workspace || !owner) return undefined
   try {
-    return { workspace: decodeURIComponent(workspace), owner: decodeURIComponent(owner) }
+    const name = { workspace: decodeURIComponent(workspace), owner: decodeURIComponent(owner) }
+    // A registry has one stream: `%61lice` would be a second history of `alice`.
+    return registryStream(name) === stream ? name : undefined
   } catch {
     return undefined
   }
