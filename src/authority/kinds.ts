@@ -51,7 +51,9 @@ export function resolveKind(
   const base = definition?.policy === undefined ? DEFAULT_POLICY : resolvePolicy(DEFAULT_POLICY, definition.policy)
   if (asked === undefined) return { kindFacts, policy: base, violations: [] }
   const policy = resolvePolicy(base, asked)
-  const bounds: PolicyBounds = definition?.bounds ?? {}
+  // Only what the operation moved itself: the kind's own numbers are the kind's business.
+  const moved = Object.entries(definition?.bounds ?? {}).filter(([name]) => Object.hasOwn(asked, name))
+  const bounds: PolicyBounds = Object.fromEntries(moved)
   return {
     kindFacts,
     policy,
