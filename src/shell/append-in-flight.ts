@@ -8,7 +8,7 @@
  * After unknown no other refusal counts: the first copy may still be on its way, and finding nothing there proves nothing.
  */
 import type { AppendResult, EventAppender, ExpectedRevision } from '../event-store/event-store.ts'
-import { type Clock, sleep } from '../runtime/clock.ts'
+import { type Clock, pause } from '../runtime/clock.ts'
 import type { PendingBatch } from './pending-batch.ts'
 import { messageOf } from './store-refusals.ts'
 
@@ -90,6 +90,8 @@ export class AppendInFlight {
     try {
       return await appender.append(this.#parts.stream, expected, batch.events)
     } catch (error) {
+      // The contract throws TypeError for what it can't even take, before it sends anything: sent again it would be so for ever.
+      if (error instanceof TypeError) return { type: 'refused', reason: 'too_large', message: error.message }
       return { type: 'unknown', message: messageOf(error) }
     }
   }
@@ -97,7 +99,7 @@ export class AppendInFlight {
   async #resend(batch: PendingBatch, expected: ExpectedRevision): Promise<void> {
     const { clock, store, fraction } = this.#parts
     for (let waitMs = RESEND_MS_FIRST; ; waitMs = Math.min(RESEND_MS_MAX, waitMs * 2)) {
-      await sleep(clock, (waitMs * (1 + fraction())) / 2)
+      await pause(clock, (waitMs * (1 + fraction())) / 2)
       const result = await this.#append(store, batch, expected)
       if (this.#batch !== batch) return
       const isKnown = result.type === 'acknowledged' || (result.type === 'refused' && result.reason === 'conflict')

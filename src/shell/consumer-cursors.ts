@@ -7,7 +7,7 @@ import { decodeLogEvent, encodeEvents, type SaltSource } from '../event-store/ev
 import type { AppendResult, EventStore, NewEvent } from '../event-store/event-store.ts'
 import { GENESIS_HASH } from '../event-store/hash-chain.ts'
 import { logEventMetadata } from '../event-store/log-events.ts'
-import { type Clock, sleep } from '../runtime/clock.ts'
+import { type Clock, pause } from '../runtime/clock.ts'
 import { type RandomSource, uuidV7 } from '../runtime/ids.ts'
 
 export interface CursorParts {
@@ -86,7 +86,7 @@ async function appendResolved(
   for (;;) {
     const result = await store.append(stream, revision === -1 ? 'no_stream' : revision, encoded)
     if (result.type !== 'unknown' || clock.monotonicNow() >= until) return result
-    await sleep(clock, RESEND_MS)
+    await pause(clock, RESEND_MS)
   }
 }
 

@@ -1,4 +1,5 @@
 /** The commands of one registry that wait for their answer: counted, settled once, and told to whoever waits for silence. */
+import type { Place } from '../authority/command-answer.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import type { AddressedCommand } from './command-stamp.ts'
 import type { LoadedRegistry } from './registry-loader.ts'
@@ -30,15 +31,19 @@ export class OpenTickets {
     if (this.#count === 0 && this.#idleWaiters.length > 0) for (const wake of this.#idleWaiters.splice(0)) wake()
   }
 
-  /** The authority says no. */
-  reject(ticket: Ticket, rejection: Rejection): void {
-    const { state, position } = this.#durable()
-    this.settle(ticket, { result: { type: 'refused', rejection, place: { revision: state.revision, position } } })
+  /** The authority says no, on the state of this place. */
+  reject(ticket: Ticket, rejection: Rejection, place: Place = this.#here()): void {
+    this.settle(ticket, { result: { type: 'refused', rejection, place } })
   }
 
   /** This node says no. */
   refuse(ticket: Ticket, refusal: NodeRefusal): void {
     if (!ticket.isSettled) this.reject(ticket, nodeRejection(ticket.addressed.command, refusal))
+  }
+
+  #here(): Place {
+    const { state, position } = this.#durable()
+    return { revision: state.revision, position }
   }
 
   /** Ends when every command so far has its answer. */

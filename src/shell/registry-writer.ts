@@ -9,14 +9,14 @@
  *
  * Durable before visible: nothing that rests on the pending state leaves this file before its append was acknowledged.
  */
-import { answerFromEvents, answerFromState } from '../authority/command-answer.ts'
+import { answerFromEvents, answerFromState, type Place } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
 import { decide } from '../authority/decide.ts'
 import type { RegistryState, RememberedCommand } from '../authority/registry.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import { type EventAppender, type EventStore, type ExpectedRevision, LogError } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
-import { type Clock, sleep } from '../runtime/clock.ts'
+import { type Clock, pause } from '../runtime/clock.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
 import { type AddressedCommand, type StampSettings, stampCommand } from './command-stamp.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
@@ -120,8 +120,8 @@ export class RegistryWriter {
     })
     this.#withheld = new WithheldAnswers({
       heads: this.#heads,
-      durableRevision: () => this.#followed.revision,
-      answer: (ticket, decision) => this.#answerWithoutEvents(ticket, decision),
+      durable: () => this.durable,
+      answer: (ticket, decision, place) => this.#answerWithoutEvents(ticket, decision, place),
       decideAgain: (ticket, headRevision) => {
         this.#foreignRevision = Math.max(this.#foreignRevision, headRevision)
         this.#decideAgain([ticket])
@@ -347,7 +347,7 @@ export class RegistryWriter {
       await this.#takeTurn(store.turn.bind(store))
       return
     }
-    await sleep(clock, this.#fraction() * CONFLICT_JITTER_MS * Math.min(16, 2 ** this.#conflictsInARow))
+    await pause(clock, this.#fraction() * CONFLICT_JITTER_MS * Math.min(16, 2 ** this.#conflictsInARow))
     await this.#catchUpAndResume()
   }
 
@@ -387,10 +387,10 @@ export class RegistryWriter {
     this.#enqueue([...this.#undo(), ...this.#queue.splice(0)])
   }
 
-  #answerWithoutEvents(ticket: Ticket, decision: Eventless): void {
+  #answerWithoutEvents(ticket: Ticket, decision: Eventless, place: Place): void {
     switch (decision.type) {
       case 'rejected':
-        this.#tickets.reject(ticket, decision.rejection)
+        this.#tickets.reject(ticket, decision.rejection, place)
         return
       case 'remembered':
         void this.#answerRemembered(ticket, decision.remembered)

@@ -27,10 +27,12 @@ export type Settle = (settlement: Settlement) => void
 /** A decision without events. */
 export type Eventless = Exclude<Decision, { type: 'accepted' }>
 
-/** A decision without events, and the revision of the state that it was taken on. */
+/** A decision without events, and the state that it was taken on. */
 export interface Withheld {
   readonly decision: Eventless
   readonly revision: number
+  /** Unknown for a pending state. */
+  readonly position: bigint | undefined
 }
 
 export class Ticket {

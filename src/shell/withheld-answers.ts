@@ -3,13 +3,16 @@
  * good: the state that it was taken on is durable, and a head of the stream that was read after the command arrived was not
  * beyond that state. Otherwise it is decided again.
  */
+import type { Place } from '../authority/command-answer.ts'
 import type { HeadReader } from './head-reader.ts'
+import type { LoadedRegistry } from './registry-loader.ts'
 import type { Eventless, Ticket } from './ticket.ts'
 
 export interface WithheldParts {
   readonly heads: HeadReader
-  readonly durableRevision: () => number
-  readonly answer: (ticket: Ticket, decision: Eventless) => void
+  readonly durable: () => LoadedRegistry
+  /** The place is that of the state which the decision was taken on. */
+  readonly answer: (ticket: Ticket, decision: Eventless, place: Place) => void
   /** Others have written up to this revision since. */
   readonly decideAgain: (ticket: Ticket, headRevision: number) => void
   readonly cannotTell: (ticket: Ticket, error: unknown) => void
@@ -24,7 +27,9 @@ export class WithheldAnswers {
   }
 
   withhold(ticket: Ticket, decision: Eventless, revision: number): void {
-    ticket.withheld = { decision, revision }
+    const durable = this.#parts.durable()
+    const position = revision === durable.state.revision ? durable.position : undefined
+    ticket.withheld = { decision, revision, position }
     this.#tickets.add(ticket)
     if (decision.type === 'remembered' || ticket.headRevision !== undefined) {
       this.#release(ticket)
@@ -49,7 +54,7 @@ export class WithheldAnswers {
 
   /** Takes out those that were decided on more than is durable. */
   takeUnfounded(): Ticket[] {
-    const durable = this.#parts.durableRevision()
+    const durable = this.#parts.durable().state.revision
     return this.#take((ticket) => (ticket.withheld?.revision ?? -1) > durable)
   }
 
@@ -71,12 +76,14 @@ export class WithheldAnswers {
     const { withheld, headRevision } = ticket
     if (withheld === undefined || !this.#tickets.has(ticket)) return
     const { decision, revision } = withheld
-    if (revision > this.#parts.durableRevision()) return
+    const durable = this.#parts.durable()
+    if (revision > durable.state.revision) return
     const isTrueForGood = decision.type === 'remembered'
     if (headRevision === undefined && !isTrueForGood) return
     this.#tickets.delete(ticket)
     const isOutdated = headRevision !== undefined && headRevision > revision
-    if (isTrueForGood || !isOutdated) this.#parts.answer(ticket, decision)
+    if (isTrueForGood || !isOutdated)
+      this.#parts.answer(ticket, decision, { revision, position: withheld.position ?? durable.position })
     else this.#parts.decideAgain(ticket, headRevision)
   }
 }

@@ -77,6 +77,24 @@ describe('while an append hangs', () => {
   })
 })
 
+test('a rejection names the state that it was decided on, whatever became durable since', async () => {
+  const { store, shell } = node()
+  await running(shell, 'a')
+  const head = store.head
+  const hold = new Hold()
+  store.head = async (stream) => {
+    const told = await head(stream)
+    hold.arrive()
+    await hold.opened
+    return told
+  }
+  const rejected = shell.send(OWNER, { ...REGISTER, id: 'a' })
+  await hold.arrived
+  await answered(shell, { ...REGISTER, id: 'b' })
+  hold.open()
+  expect(await rejected).toMatchObject({ rejection: { code: 'already_registered' }, place: { revision: 2 } })
+})
+
 describe('a refused append', () => {
   test.each([
     ['full', 'store_full'],
@@ -107,6 +125,14 @@ describe('a refused append', () => {
     expect(await cancelled).toMatchObject({ type: 'refused', rejection: { code: 'store_full' } })
     const late = shell.send(OWNER, { type: 'CompleteOperation', id: 'a', leaseEpoch: epoch })
     expect(await late).toMatchObject({ type: 'answered', answer: { status: 'completed' } })
+  })
+
+  test('that the log can not even take is told to its callers, and the registry goes on', async () => {
+    const { store, shell } = node()
+    await running(shell, 'a')
+    store.faults.push({ type: 'thrown', error: new TypeError('not in the stored form') })
+    expect(await codeOf(shell, { ...REGISTER, id: 'b' })).toBe('append_too_large')
+    expect(await codeOf(shell, { ...REGISTER, id: 'b' })).toBe('answered')
   })
 
   test('undoes a rejection that rested on it', async () => {
@@ -183,6 +209,18 @@ describe('an unknown append', () => {
     const again = await answered(shell, { ...REGISTER, id: 'b' }, { commandId: 'b-once' })
     expect(again).toMatchObject({ operationId: 'b', changed: true, revision: 3 })
     expect([...(await foldedFrom(store)).operations.values()].map(({ id }) => id).sort()).toEqual(['a', 'b'])
+  })
+
+  test('is also one that fails by an exception', async () => {
+    const { store, clock, shell } = node()
+    await running(shell, 'a')
+    store.faults.push({ type: 'thrown', error: new Error('the connection is gone') })
+    const sent = codeOf(shell, { ...REGISTER, id: 'b' })
+    await turns()
+    expect(store.appends).toHaveLength(2)
+    await clock.advance(100)
+    expect(await sent).toBe('answered')
+    expect(store.appends).toHaveLength(3)
   })
 
   test('does not keep a node from closing', async () => {

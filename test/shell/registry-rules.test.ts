@@ -393,7 +393,9 @@ test('a command that loses sixteen races is told so', async () => {
   expect(await lost).toBe('contention')
   expect(races).toBe(16)
   store.append = append
-  expect(await codeOf(shell, { ...REGISTER, id: 'b' })).toBe('answered')
+  const next = codeOf(shell, { ...REGISTER, id: 'b' })
+  await clock.advance(1_000)
+  expect(await next).toBe('answered')
 })
 
 test('a lease is told its end on a node that hears of it from another, and at once when it is over already', async () => {

@@ -14,6 +14,7 @@ import type {
 
 export type Fault =
   | { readonly type: 'refused'; readonly reason: RefusalReason }
+  | { readonly type: 'thrown'; readonly error: Error }
   | { readonly type: 'unknown'; readonly isStored: boolean }
   /** Answers when it is let go; stored before that, after that, or not at all. */
   | { readonly type: 'held'; readonly hold: Hold; readonly stored: 'before' | 'after' | 'never' }
@@ -103,6 +104,8 @@ async function answer(fault: Fault | undefined, store: () => Promise<AppendResul
       return store()
     case 'refused':
       return { type: 'refused', reason: fault.reason, message: `made to be ${fault.reason}` }
+    case 'thrown':
+      throw fault.error
     case 'unknown':
       if (fault.isStored) await store()
       return { type: 'unknown', message: 'made to be unknown' }
