@@ -10,15 +10,14 @@
  * Durable before visible: nothing that rests on the pending state leaves this file before its append was acknowledged.
  */
 import { answerFromEvents, answerFromState, type Place } from '../authority/command-answer.ts'
-import type { Command } from '../authority/commands.ts'
-import { decide } from '../authority/decide.ts'
 import type { RegistryState, RememberedCommand } from '../authority/registry.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import { type EventAppender, type EventStore, type ExpectedRevision, LogError } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 import { type Clock, pause } from '../runtime/clock.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
-import { type AddressedCommand, type StampSettings, stampCommand } from './command-stamp.ts'
+import type { AddressedCommand, StampSettings } from './command-stamp.ts'
+import { type Before, DecisionQueue } from './decision-queue.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
 import { HeadReader } from './head-reader.ts'
 import { OpenTickets } from './open-tickets.ts'
@@ -55,18 +54,11 @@ export interface WriterParts {
   readonly snapshots: SnapshotCache | undefined
   /** Called for each effect after its event is durable, in order. Must not throw. */
   readonly runEffect: RunEffect
-  /** Commands of the shell that must stand in the log before this one is decided. */
-  readonly before: (command: Command, pending: RegistryState) => readonly OwnCommand[]
+  readonly before: Before
   /** More is durable, whoever wrote it. */
   readonly onMoved: () => void
   /** The registry can't be read: everybody was told, and this writer does nothing any more. */
   readonly onFailed: () => void
-}
-
-export interface OwnCommand {
-  readonly addressed: AddressedCommand
-  readonly sender: Sender
-  readonly settle: Settle
 }
 
 /** What is being done, beside deciding. In every mode but `ready` commands wait in the queue. */
@@ -85,15 +77,13 @@ export class RegistryWriter {
   readonly #pending: PendingSide
   readonly #withheld: WithheldAnswers
   readonly #inFlight: AppendInFlight
+  readonly #queue: DecisionQueue
   #mode: Mode = 'loading'
-  /** Arrived, not decided. */
-  #queue: Ticket[] = []
   #arrivals = 0
   #conflictsInARow = 0
   /** The newest revision that others are known to have written. */
   #foreignRevision = -1
   #eventsFolded = 0
-  #isDeciding = false
   #isSendScheduled = false
   /** Everybody was told that the append in flight is overdue; nobody waits for it any more. */
   #hasGivenUp = false
@@ -127,6 +117,15 @@ export class RegistryWriter {
         this.#decideAgain([ticket])
       },
       cannotTell: (ticket, error) => this.#tickets.refuse(ticket, unreadable(failureOf(stream, error))),
+    })
+    this.#queue = new DecisionQueue({
+      tickets: this.#tickets,
+      pending: this.#pending,
+      withheld: this.#withheld,
+      settings,
+      before: parts.before,
+      isOpen: () => this.#mode === 'ready',
+      onAccepted: () => this.#scheduleSend(),
     })
     this.loaded = this.#load()
   }
@@ -171,7 +170,7 @@ export class RegistryWriter {
     if (this.#tickets.count > this.#parts.settings.commandsQueuedMax) this.#tickets.refuse(ticket, OVERLOADED)
     else if (this.#isClosing) this.#tickets.refuse(ticket, SHUTTING_DOWN)
     else if (this.#failure !== undefined) this.#tickets.refuse(ticket, unreadable(this.#failure))
-    else if (this.#mode === 'ready') this.#decide(ticket)
+    else if (this.#mode === 'ready') this.#queue.decide(ticket)
     else this.#enqueue([ticket])
   }
 
@@ -228,55 +227,17 @@ export class RegistryWriter {
   #resume(): void {
     this.#mode = 'ready'
     this.#hasGivenUp = false
-    if (!this.#followForeign()) this.#decideQueue()
+    if (!this.#followForeign()) this.#queue.decideAll()
   }
 
   #enqueue(tickets: readonly Ticket[]): void {
-    if (!this.#hasGivenUp) for (const ticket of tickets) this.#queue.push(ticket)
+    if (!this.#hasGivenUp) this.#queue.add(tickets)
     else for (const ticket of tickets) this.#tickets.refuse(ticket, NOT_STORED)
   }
 
   #decideAgain(tickets: readonly Ticket[]): void {
     this.#enqueue(tickets)
-    if (this.#mode === 'ready' && !this.#followForeign()) this.#decideQueue()
-  }
-
-  #decideQueue(): void {
-    if (this.#isDeciding) return
-    this.#isDeciding = true
-    while (this.#mode === 'ready' && this.#queue.length > 0) {
-      const waiting = this.#queue.sort((a, b) => a.order - b.order)
-      this.#queue = []
-      for (const ticket of waiting) {
-        if (this.#mode === 'ready') this.#decide(ticket)
-        else this.#queue.push(ticket)
-      }
-    }
-    this.#isDeciding = false
-  }
-
-  #decide(ticket: Ticket): void {
-    for (const { addressed, sender, settle } of this.#parts.before(ticket.addressed.command, this.#pending.state)) {
-      // Before the command that they make way for, also when all of them are decided again.
-      this.#decideAlone(this.#tickets.open(addressed, sender, ticket.order - 0.5, settle))
-    }
-    this.#decideAlone(ticket)
-  }
-
-  #decideAlone(ticket: Ticket): void {
-    const { state } = this.#pending
-    const stamped = stampCommand(ticket.addressed, state, this.#parts.settings)
-    if (!('resolved' in stamped)) {
-      this.#tickets.reject(ticket, stamped)
-      return
-    }
-    const decision = decide(state, stamped)
-    if (decision.type !== 'accepted') {
-      this.#withheld.withhold(ticket, decision, state.revision)
-      return
-    }
-    this.#pending.add(ticket, stamped, decision.events)
-    this.#scheduleSend()
+    if (this.#mode === 'ready' && !this.#followForeign()) this.#queue.decideAll()
   }
 
   /** Commands that are issued together travel together: the append leaves when the caller's turn is over. */
@@ -341,7 +302,7 @@ export class RegistryWriter {
     for (const ticket of beaten) ticket.conflicts++
     for (const ticket of [...beaten, ...this.#undo()]) {
       if (ticket.conflicts >= settings.conflictsMax) this.#tickets.refuse(ticket, contention(settings.conflictsMax))
-      if (!ticket.isSettled) this.#queue.push(ticket)
+      if (!ticket.isSettled) this.#queue.add([ticket])
     }
     if (store.turn !== undefined && this.#conflictsInARow > CONFLICTS_BEFORE_TURN) {
       await this.#takeTurn(store.turn.bind(store))
@@ -365,7 +326,7 @@ export class RegistryWriter {
   async #useTurn(appender: Pick<EventAppender, 'append'>, sent: () => void): Promise<void> {
     if (!(await this.#catchUp())) return
     this.#mode = 'ready'
-    this.#decideQueue()
+    this.#queue.decideAll()
     const batch = this.#pending.shift()
     if (batch === undefined) return
     sent()
@@ -384,7 +345,7 @@ export class RegistryWriter {
     this.#unresolved()
     this.#hasGivenUp = true
     for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
-    this.#enqueue([...this.#undo(), ...this.#queue.splice(0)])
+    this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
   }
 
   #answerWithoutEvents(ticket: Ticket, decision: Eventless, place: Place): void {
@@ -432,7 +393,7 @@ export class RegistryWriter {
     if (this.#mode !== 'ready' || this.#inFlight.batch !== undefined) return false
     if (this.#foreignRevision <= this.#followed.revision) return false
     this.#mode = 'catching_up'
-    this.#queue.push(...this.#undo())
+    this.#queue.add(this.#undo())
     void this.#catchUpAndResume()
     return true
   }
@@ -461,7 +422,7 @@ export class RegistryWriter {
         this.#fail(failure)
         return false
       }
-      for (const ticket of this.#queue.splice(0)) this.#tickets.refuse(ticket, unreadable(failure))
+      for (const ticket of this.#queue.takeAll()) this.#tickets.refuse(ticket, unreadable(failure))
       this.#followed.failReaders(failure)
       this.#foreignRevision = -1
     }
@@ -483,7 +444,7 @@ export class RegistryWriter {
     this.#mode = 'failed'
     for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
     this.#inFlight.clear()
-    for (const ticket of [...this.#undo(), ...this.#withheld.takeAll(), ...this.#queue.splice(0)]) {
+    for (const ticket of [...this.#undo(), ...this.#withheld.takeAll(), ...this.#queue.takeAll()]) {
       this.#tickets.refuse(ticket, unreadable(failure))
     }
     this.#followed.failReaders(failure)
