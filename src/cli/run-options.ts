@@ -1,5 +1,7 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
+import { durationMs } from '../client/durations.ts'
+import { OperationRejected } from '../client/operation-errors.ts'
 import { DATA_FOLDER } from './data-folder.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
@@ -45,9 +47,9 @@ export interface RunOptions {
   readonly name: string
   readonly id: string | undefined
   readonly labels: Readonly<Record<string, string>>
-  readonly staleAfter: string
-  readonly maxRuntime: string | undefined
-  readonly cancelGrace: string
+  readonly staleAfterMs: number
+  readonly maxRuntimeMs: number | undefined
+  readonly cancelGraceMs: number
   readonly maxConcurrent: number | undefined
   readonly verbose: boolean
   readonly command: string
@@ -92,9 +94,9 @@ export function runOptionsOf(args: readonly string[]): RunOptions | undefined {
     name: values.name ?? [command, ...commandArgs].join(' ').slice(0, NAME_CHARACTERS_MAX),
     id: values.id,
     labels: Object.fromEntries(values.label.map(labelOf)),
-    staleAfter: values['stale-after'],
-    maxRuntime: values['max-runtime'],
-    cancelGrace: values['cancel-grace'],
+    staleAfterMs: timeOf('--stale-after', values['stale-after']),
+    maxRuntimeMs: values['max-runtime'] === undefined ? undefined : timeOf('--max-runtime', values['max-runtime']),
+    cancelGraceMs: timeOf('--cancel-grace', values['cancel-grace']),
     maxConcurrent: countOf('--max-concurrent', values['max-concurrent']),
     verbose: values.verbose,
     command,
@@ -108,6 +110,15 @@ function labelOf(text: string): readonly [string, string] {
   const equals = text.indexOf('=')
   if (equals < 1) throw new UsageError(`--label wants KEY=VALUE, got "${text}"`)
   return [text.slice(0, equals), text.slice(equals + 1)]
+}
+
+function timeOf(option: string, text: string): number {
+  try {
+    return durationMs(text, option)
+  } catch (error) {
+    if (error instanceof OperationRejected) throw new UsageError(error.message)
+    throw error
+  }
 }
 
 function countOf(option: string, text: string | undefined): number | undefined {

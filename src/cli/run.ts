@@ -9,7 +9,6 @@
 import { mkdirSync } from 'node:fs'
 import { constants, hostname } from 'node:os'
 import { openVerdict } from '../app.ts'
-import { durationMs } from '../client/durations.ts'
 import type { OperationHandle } from '../client/operation-handle.ts'
 import type { Attempt } from '../client/operation-runner.ts'
 import type { Verdict } from '../client/verdict.ts'
@@ -55,17 +54,15 @@ export async function run(args: readonly string[]): Promise<number> {
 
 class RunningCommand {
   readonly #options: RunOptions
-  readonly #graceMs: number
   readonly #cancel = new AbortController()
   readonly #stopWaiting = new AbortController()
   #process: CommandProcess | undefined
   #end: CommandEnd | undefined
   #interrupt: NodeJS.Signals | undefined
-  #reportTimer: NodeJS.Timeout | undefined
+  readonly #over = Promise.withResolvers<void>()
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.#graceMs = durationMs(options.cancelGrace, '--cancel-grace')
   }
 
   /** The first one asks for a cancel, the next one kills; when the command has ended, it ends the wait for the log. */
@@ -78,7 +75,7 @@ class RunningCommand {
   }
 
   begin(verdict: Verdict): Promise<OperationHandle> {
-    const { kind, name, id, labels, staleAfter, maxRuntime, cancelGrace, maxConcurrent, command, commandArgs } =
+    const { kind, name, id, labels, staleAfterMs, maxRuntimeMs, cancelGraceMs, maxConcurrent, command, commandArgs } =
       this.#options
     return verdict.start(
       kind,
@@ -86,7 +83,11 @@ class RunningCommand {
         name,
         labels,
         input: { command: [command, ...commandArgs] },
-        policy: { staleAfter, cancelGrace, ...(maxRuntime === undefined ? {} : { maxRuntime }) },
+        policy: {
+          staleAfter: staleAfterMs,
+          cancelGrace: cancelGraceMs,
+          ...(maxRuntimeMs === undefined ? {} : { maxRuntime: maxRuntimeMs }),
+        },
         signal: this.#cancel.signal,
         ...(id === undefined ? {} : { id }),
         ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
@@ -95,10 +96,12 @@ class RunningCommand {
     )
   }
 
-  /** Ends when the log has the outcome, or can't be waited for any longer. */
+  /** Ends when the command has ended and the log has the outcome, or can't be waited for any longer. */
   async finished(handle: OperationHandle): Promise<void> {
     const { verbose } = this.#options
     if (verbose) say(`operation ${handle.id} began`)
+    await this.#over.promise
+    const reportTimer = setTimeout(() => this.#stopWaiting.abort(), REPORT_WAIT_MS)
     try {
       const outcome = await handle.outcome({ signal: this.#stopWaiting.signal })
       if (verbose) say(`operation ${handle.id} ${outcome.status}`)
@@ -106,7 +109,7 @@ class RunningCommand {
       if (!this.#stopWaiting.signal.aborted) throw error
       say(`the log did not take the end of operation ${handle.id}; it will be found stale`)
     } finally {
-      clearTimeout(this.#reportTimer)
+      clearTimeout(reportTimer)
     }
   }
 
@@ -115,7 +118,15 @@ class RunningCommand {
     return this.#interrupt === undefined ? EXIT_OURS : EXIT_SIGNAL + constants.signals[this.#interrupt]
   }
 
-  async #run({ signal, progress }: Attempt<unknown>): Promise<{ readonly exitCode: number }> {
+  async #run(attempt: Attempt<unknown>): Promise<{ readonly exitCode: number }> {
+    try {
+      return await this.#runCommand(attempt)
+    } finally {
+      this.#over.resolve()
+    }
+  }
+
+  async #runCommand({ signal, progress }: Attempt<unknown>): Promise<{ readonly exitCode: number }> {
     signal.throwIfAborted()
     const { command, commandArgs } = this.#options
     const lines = { stdout: new OutputProgress(progress), stderr: new OutputProgress(progress) }
@@ -124,13 +135,12 @@ class RunningCommand {
       stdout: process.stdout,
       stderr: process.stderr,
       onOutput: (stream, bytes) => lines[stream].take(bytes),
-      graceMs: this.#graceMs,
+      graceMs: this.#options.cancelGraceMs,
     })
     this.#process = started
     signal.addEventListener('abort', () => started.stop(), { once: true })
     const end = await started.ended
     this.#end = end
-    this.#reportTimer = setTimeout(() => this.#stopWaiting.abort(), REPORT_WAIT_MS)
     lines.stdout.end()
     lines.stderr.end()
     if (end.type === 'not_started') say(`${command} can't be run: ${end.message}`)

@@ -9,7 +9,7 @@ export function parsing<T>(parse: () => T): T {
     return parse()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code.startsWith('ERR_PARSE_ARGS_')) throw new UsageError((error as Error).message.split('. ')[0])
+    if (code.startsWith('ERR_PARSE_ARGS_')) throw new UsageError((error as Error).message.split(/\.\s/)[0])
     throw error
   }
 }
