@@ -1,3 +1,4 @@
+/** The package's door for tests: specifications of the authority, the contract of a log, and a clock that is moved by hand. */
 export {
   type Sending,
   type Specification,
@@ -6,3 +7,13 @@ export {
   type Specified,
   specification,
 } from './authority/specification.ts'
+export { type ContractLog, type ContractTools, eventStoreContract } from './event-store/contract-suite.ts'
+export type {
+  AppendResult,
+  EventAppender,
+  EventReader,
+  EventStore,
+  NewEvent,
+  StoredEvent,
+} from './event-store/event-store.ts'
+export { HandMovedClock } from './runtime/hand-moved-clock.ts'
