@@ -13,7 +13,7 @@ import { type RegistryName, registryOfStream } from '../event-store/stream-names
 export interface VerifyFault {
   readonly stream: string
   readonly revision: number
-  /** chain_broken, content_changed, ..., invalid_event, contradictory_history, head_mismatch, position_not_ascending. */
+  /** chain_broken, content_changed, ..., invalid_event, contradictory_history, head_mismatch, head_missing, position_not_ascending. */
   readonly code: string
   readonly message: string
 }
@@ -26,6 +26,7 @@ export interface VerifiedStream {
 
 export interface VerifyReport {
   readonly events: number
+  /** The last event of each stream; of a stream with a fault the last one whose chain holds. */
   readonly heads: readonly VerifiedStream[]
   /** The first fault of each stream; what stands behind a fault is not judged. */
   readonly faults: readonly VerifyFault[]
@@ -37,7 +38,7 @@ export interface VerifyOptions {
   /** Heads that were kept elsewhere: each must still stand in the log. */
   readonly heads?: readonly VerifiedStream[]
   readonly signal?: AbortSignal
-  /** Told every registry's state as it was folded again, without faults. */
+  /** Told the state, as it was folded again, of every registry without a fault. */
   readonly onRegistry?: (name: RegistryName, state: RegistryState) => void
 }
 
@@ -47,7 +48,7 @@ const BLIND_SPOT =
 /** Never throws for what it finds in the log; throws LogError when the log can't be read at all. */
 export async function verifyLog(reader: EventReader, options: VerifyOptions = {}): Promise<VerifyReport> {
   const streams = new Map<string, StreamCheck>()
-  const kept = new Map((options.heads ?? []).map((head) => [`${head.stream} ${head.revision}`, head]))
+  const kept = Map.groupBy(options.heads ?? [], ({ stream }) => stream)
   let events = 0
   let position = -1n
   for await (const stored of reader.readAll({ signal: options.signal })) {
@@ -57,16 +58,15 @@ export async function verifyLog(reader: EventReader, options: VerifyOptions = {}
       check = newCheck(stored.stream)
       streams.set(stored.stream, check)
     }
-    if (check.fault === undefined) {
-      check.fault = checkEvent(check, stored, position) ?? headFault(kept, stored)
-      kept.delete(`${stored.stream} ${stored.revision}`)
-    }
+    check.fault ??= checkEvent(check, stored, position) ?? headMismatch(kept.get(stored.stream), stored)
     position = stored.position
   }
-  const faults = [...streams.values()].flatMap(({ fault }) => fault ?? [])
-  for (const { stream, revision } of kept.values()) {
-    faults.push({ stream, revision, code: 'head_missing', message: `${stream} ends before the kept head ${revision}` })
+  for (const [stream, keptHeads] of kept) {
+    const check = streams.get(stream) ?? newCheck(stream)
+    streams.set(stream, check)
+    check.fault ??= headMissing(keptHeads, check.point)
   }
+  const faults = [...streams.values()].flatMap(({ fault }) => fault ?? [])
   for (const { registry, state, fault } of streams.values()) {
     if (registry !== undefined && fault === undefined) options.onRegistry?.(registry, state)
   }
@@ -112,10 +112,20 @@ function checkEvent(check: StreamCheck, stored: StoredEvent, before: bigint): Ve
   }
 }
 
-function headFault(kept: ReadonlyMap<string, VerifiedStream>, stored: StoredEvent): VerifyFault | undefined {
+function headMismatch(kept: readonly VerifiedStream[] | undefined, stored: StoredEvent): VerifyFault | undefined {
   const { stream, revision, hash } = stored
-  const head = kept.get(`${stream} ${revision}`)
-  if (head === undefined || head.hash === hash) return undefined
+  const head = kept?.find((each) => each.revision === revision && each.hash !== hash)
+  if (head === undefined) return undefined
   const message = `the head kept elsewhere has hash ${head.hash}, the log has ${hash}`
   return { stream, revision, code: 'head_mismatch', message }
+}
+
+/** The lowest head that the stream, to its end without a fault, does not reach. */
+function headMissing(kept: readonly VerifiedStream[], end: ChainPoint | undefined): VerifyFault | undefined {
+  const [head] = kept
+    .filter(({ revision }) => revision > (end?.revision ?? -1))
+    .sort((one, other) => one.revision - other.revision)
+  if (head === undefined) return undefined
+  const { stream, revision } = head
+  return { stream, revision, code: 'head_missing', message: `${stream} ends before the kept head ${revision}` }
 }
