@@ -16,6 +16,7 @@ import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
 import { type Clock, SYSTEM_CLOCK } from './runtime/clock.ts'
 import { type RandomSource, systemRandom } from './runtime/ids.ts'
+import { ProcessHold } from './runtime/process-hold.ts'
 import { Shell } from './shell/shell.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -80,25 +81,27 @@ async function openLog(
   return { store, snapshots: openSnapshotCache(`${location}-snapshots`) }
 }
 
-/** The shell as it is; closing it closes what it stands on, in order. */
+/** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache): VerdictDoor {
+  const hold = new ProcessHold()
   return {
-    send: (...args) => shell.send(...args),
-    snapshot: (...args) => shell.snapshot(...args),
-    list: (...args) => shell.list(...args),
-    overview: (...args) => shell.overview(...args),
-    outcome: (...args) => shell.outcome(...args),
-    wait: (...args) => shell.wait(...args),
-    completions: (...args) => shell.completions(...args),
-    cursor: (...args) => shell.cursor(...args),
-    moveCursor: (...args) => shell.moveCursor(...args),
-    collect: (...args) => shell.collect(...args),
-    history: (...args) => shell.history(...args),
+    send: (...args) => hold.during(shell.send(...args)),
+    snapshot: (...args) => hold.during(shell.snapshot(...args)),
+    list: (...args) => hold.during(shell.list(...args)),
+    overview: (...args) => hold.during(shell.overview(...args)),
+    outcome: (...args) => hold.during(shell.outcome(...args)),
+    wait: (...args) => hold.during(shell.wait(...args)),
+    completions: (...args) => hold.during(shell.completions(...args)),
+    cursor: (...args) => hold.during(shell.cursor(...args)),
+    moveCursor: (...args) => hold.during(shell.moveCursor(...args)),
+    collect: (...args) => hold.during(shell.collect(...args)),
+    history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     async close() {
-      await shell.close()
-      await store.close()
+      await hold.during(shell.close())
+      await hold.during(store.close())
       snapshots.close()
+      hold.close()
     },
   }
 }
