@@ -611,6 +611,7 @@ export function eventStoreContract(
         for (let turn = 0; turn < 8; turn++) {
           const result = await own.turn(async (appender) => {
             const head = await own.head(stream)
+            await nextTurnOfTheLoop()
             return await appender.append(stream, head?.revision ?? 'no_stream', someEvents(stream, head, 1))
           })
           answers.push(result.type)
@@ -734,6 +735,7 @@ export function eventStoreContract(
         ]) {
           expect(await logErrorCode(read)).toEqual('log_closed')
         }
+        if (store.turn) expect(await logErrorCode(async () => store.turn?.(async () => 'late'))).toEqual('log_closed')
       })
 
       onLog('leaves the other stores of the log as they are', async (log) => {

@@ -39,10 +39,18 @@ export interface MemoryLog {
   readonly all: StoredEvent[]
   readonly streams: Map<string, StoredEvent[]>
   readonly stores: Set<MemoryStore>
+  readonly turns: MemoryTurns
+}
+
+interface MemoryTurns {
+  /** Ends with the turn that was asked for last. */
+  last: Promise<unknown>
+  /** The one that goes on now: other stores' appends wait for its end. */
+  now: { readonly of: MemoryStore; readonly ended: Promise<void> } | undefined
 }
 
 export function createMemoryLog(): MemoryLog {
-  return { all: [], streams: new Map(), stores: new Set() }
+  return { all: [], streams: new Map(), stores: new Set(), turns: { last: Promise.resolve(), now: undefined } }
 }
 
 export function openMemoryStore(options: MemoryStoreOptions = {}): EventStore {
@@ -61,7 +69,7 @@ class MemoryStore implements EventStore {
   readonly #wakes = new AppendWakes()
   readonly #listeners = new Set<(advance: Advance) => void>()
   #closedAt: number | undefined
-  #turns: Promise<unknown> = Promise.resolve()
+  readonly #sending = new Set<Promise<unknown>>()
 
   constructor(log: MemoryLog, now: () => number) {
     this.#log = log
@@ -72,19 +80,45 @@ class MemoryStore implements EventStore {
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     assertAppendable(stream, expected, events)
     if (this.#closedAt !== undefined) return { type: 'refused', reason: 'closed', message: CLOSED }
-    const before = this.#log.all.length
-    const result = store(this.#log, stream, expected, events)
-    if (this.#log.all.length > before && result.type === 'acknowledged') this.#tell(stream, result.revision)
-    // Not before the caller has left: an answer that came within the call would hide ordering mistakes of callers.
-    await Promise.resolve()
+    const sending = this.#send(stream, expected, events)
+    this.#sending.add(sending)
+    const result = await sending
+    this.#sending.delete(sending)
     return result
   }
 
-  /** Turns come one after another. They keep nobody else from appending: nobody starves in memory. */
-  turn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
-    const mine = this.#turns.then(() => fn(this))
-    this.#turns = mine.catch(() => undefined)
-    return mine
+  async #send(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+    const { turns } = this.#log
+    while (turns.now !== undefined && turns.now.of !== this) await turns.now.ended
+    const before = this.#log.all.length
+    const result = store(this.#log, stream, expected, events)
+    if (this.#log.all.length > before && result.type === 'acknowledged') this.#tell(stream, result.revision)
+    return result
+  }
+
+  /** Turns of all stores come one after another. */
+  async turn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    const { turns } = this.#log
+    const mine = turns.last.then(() => this.#takeTurn(fn))
+    const ended = mine.catch(() => undefined)
+    turns.last = ended
+    this.#sending.add(ended)
+    await ended
+    this.#sending.delete(ended)
+    return await mine
+  }
+
+  async #takeTurn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    this.#log.turns.now = { of: this, ended }
+    try {
+      return await fn(this)
+    } finally {
+      this.#log.turns.now = undefined
+      end()
+    }
   }
 
   async identity(): Promise<LogIdentity> {
@@ -157,13 +191,19 @@ class MemoryStore implements EventStore {
     this.#log.stores.delete(this)
     this.#listeners.clear()
     this.#wakes.end()
+    await Promise.all(this.#sending)
   }
 
   #tell(stream: string, revision: number): void {
     for (const other of this.#log.stores) {
       other.#wakes.wake()
       if (other === this) continue
-      for (const listener of other.#listeners) queueMicrotask(() => listener({ type: 'appended', stream, revision }))
+      for (const listener of other.#listeners) {
+        queueMicrotask(() => {
+          // Not after it was stopped.
+          if (other.#listeners.has(listener)) listener({ type: 'appended', stream, revision })
+        })
+      }
     }
   }
 

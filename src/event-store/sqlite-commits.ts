@@ -48,13 +48,15 @@ export class SqliteCommits {
   #trouble: Trouble | undefined
   #reopenAt = 0
   #isLocked = false
+  #isFull = false
   /** Streams of appends whose outcome is not known. */
   readonly #inDoubt = new Set<string>()
 
   constructor(options: CommitsOptions) {
     this.#options = options
-    this.#db = connect(options.path)
-    this.#table = createAppendTable(this.#db, options.path)
+    const opened = openTable(options)
+    this.#db = opened.db
+    this.#table = opened.table
     if (this.lock()) this.unlock()
   }
 
@@ -77,6 +79,10 @@ export class SqliteCommits {
       return this.#rollBack(error, appends, 'at COMMIT')
     }
     this.#table.keep()
+    if (this.#isFull && answers.some(({ type }) => type === 'acknowledged')) {
+      this.#isFull = false
+      this.#options.onHealth({ status: 'ok' })
+    }
     if (others) this.#options.onOthers(others)
     return answers
   }
@@ -170,6 +176,11 @@ export class SqliteCommits {
   #certainRefusal(code: string, problem: string): AppendAnswer {
     switch (code) {
       case 'SQLITE_FULL':
+        this.#isFull = true
+        this.#options.onHealth({
+          status: 'read_only',
+          message: `The disk is full: ${problem}. It goes on when there is room.`,
+        })
         return refuse('full', `The disk is full, and nothing of this was stored: ${problem}.`)
       case 'SQLITE_BUSY':
         return refuse('busy', `Another process holds the log, and nothing of this was stored: ${problem}.`)
@@ -220,6 +231,8 @@ export class SqliteCommits {
       this.#db.exec('BEGIN IMMEDIATE')
       this.#db.exec('ROLLBACK')
     } catch (error) {
+      // better-sqlite3 throws a TypeError of its own where the directory is not there, as for a disk that was taken away.
+      if (error instanceof TypeError) return false
       if (sqliteCode(error) === 'SQLITE_BUSY' && this.#trouble?.kind !== 'in_doubt') return false
       if (!(sqliteCode(error) === 'SQLITE_READONLY')) this.#db.close()
       return false
@@ -249,6 +262,21 @@ export class SqliteCommits {
   #unlessInDoubt({ stream }: PackedAppend, refused: AppendAnswer): AppendAnswer {
     if (!this.#inDoubt.has(stream)) return refused
     return { type: 'unknown', message: this.#trouble?.message ?? 'Whether it was stored is not known.' }
+  }
+}
+
+/** Other processes that open or close the file just now may hold it for a moment. */
+function openTable({ path, lockWaitMs }: CommitsOptions): { db: Database.Database; table: AppendTable } {
+  const deadline = performance.now() + lockWaitMs
+  for (;;) {
+    const db = connect(path)
+    try {
+      return { db, table: createAppendTable(db, path) }
+    } catch (error) {
+      db.close()
+      if (sqliteCode(error) !== 'SQLITE_BUSY' || performance.now() >= deadline) throw error
+    }
+    sleep(Math.random() * LOCK_RETRY_MS_MAX)
   }
 }
 

@@ -4,6 +4,7 @@
  * A new log is written whole under another name and linked to its own at the end. So a file under that name is complete
  * or not there, of several creators one wins, and an empty file is damage and never an invitation.
  */
+import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, realpathSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
@@ -57,9 +58,13 @@ export function prepareFile(path: string, first: () => { stream: string; events:
   const db = connect(path)
   try {
     bringForward(db, path)
+    assertStreamsAreFound(db, path)
     assertTailIsWhole(db, path)
+    if (!isWritable(db)) return
+    // A copy that SQLite's own tools made (VACUUM INTO) has lost this, and with it what the promises rest on.
+    db.pragma('journal_mode = WAL')
     // What a crashed process left in the write-ahead log is visible, but perhaps not durable: it is before it counts.
-    if (isWritable(db)) db.pragma('wal_checkpoint(TRUNCATE)')
+    db.pragma('wal_checkpoint(TRUNCATE)')
   } finally {
     db.close()
   }
@@ -118,7 +123,8 @@ export function asLogError(error: unknown, path: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error
   const { code, message } = error
   const told = `${message} (${code})`
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+  // Our statements are right: SQLite finds one wrong only where the tables are not there any more.
+  if (/^SQLITE_(CORRUPT|NOTADB$|IOERR_SHORT_READ$|ERROR$)/.test(code)) {
     return new LogError(
       'log_damaged',
       `'${path}' is damaged: ${told}. It was left as it is; bring back a copy, or recover it with SQLite's tools.`,
@@ -161,14 +167,16 @@ function assertPlace(path: string): void {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw new LogError('log_unusable', `The log '${path}' needs a directory to lie in, and '${directory}' is none.`)
   }
-  const network = process.platform === 'linux' ? networkFileSystem(statfsSync(directory).type) : undefined
+  const file = statSync(path, { throwIfNoEntry: false })
+  // A link leads to where the file really lies, and its locks are taken there.
+  const place = file ? realpathSync(path) : directory
+  const network = process.platform === 'linux' ? networkFileSystem(statfsSync(place).type) : undefined
   if (network !== undefined) {
     throw new LogError(
       'log_unusable',
-      `'${directory}' lies on a network file system (${network}), where the locks that protect a log don't hold. Give a path on a local disk, or use EventStoreDB.`,
+      `'${place}' lies on a network file system (${network}), where the locks that protect a log don't hold. Give a path on a local disk, or use EventStoreDB.`,
     )
   }
-  const file = statSync(path, { throwIfNoEntry: false })
   if (file && !file.isFile()) throw new LogError('log_unusable', `The log '${path}' is not a file.`)
   if (file?.size === 0) {
     throw new LogError(
@@ -180,7 +188,7 @@ function assertPlace(path: string): void {
 
 function create(path: string, first: { stream: string; events: readonly NewEvent[] }): void {
   const target = join(realpathSync(dirname(resolve(path))), basename(path))
-  const building = `${target}.creating-${process.pid}-${Date.now().toString(36)}`
+  const building = `${target}.creating-${randomUUID()}`
   try {
     const db = new Database(building)
     try {
@@ -227,6 +235,20 @@ function insertFirst(db: Database.Database, { stream, events }: { stream: string
   db.prepare(
     'INSERT INTO appends (position, stream, revision, count, previous, crc, lines) VALUES (?, 1, ?, ?, 0, ?, ?)',
   ).run(position, revision, events.length, appendCrc(position, 1, revision, events.length, 0n, lines), lines)
+}
+
+/**
+ * A stream whose name is damaged in the index would not be found, and a stream that is not found is a new one: the one
+ * damage that no checksum of a row shows. So names and index are compared before anything is read by name.
+ */
+function assertStreamsAreFound(db: Database.Database, path: string): void {
+  const faults = db.pragma(`integrity_check('streams')`) as { integrity_check: string }[] // documented shape of its rows
+  const [first] = faults
+  if (first?.integrity_check === 'ok') return
+  throw new LogError(
+    'log_damaged',
+    `'${path}' is damaged: its streams are not as their index has them (${first?.integrity_check}). It was left as it is; bring back a copy.`,
+  )
 }
 
 /** A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. */

@@ -118,7 +118,11 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
   /** The rows from the one at `position` down to the one that holds `revision`, newest first. */
   function rowsDownFrom(stream: string, id: number, revision: number, position: bigint): AppendRow[] {
     const rows: AppendRow[] = []
-    for (let row = rowOf(stream, id, position); ; ) {
+    const top = rowOf(stream, id, position)
+    if (top.revision < revision) {
+      throw damaged(`'${stream}' has revision ${top.revision} at position ${position}, where ${revision} is looked for`)
+    }
+    for (let row = top; ; ) {
       rows.push(row)
       if (Number(row.revision - row.count) < revision) return rows
       const earlier = before(row, stream)

@@ -9,7 +9,9 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type PackedAnswers, packAnswers, unpackAppends } from './append-packing.ts'
+import { LogError, type LogErrorCode } from './event-store.ts'
 import { SqliteCommits, type WriterHealth } from './sqlite-commits.ts'
+import { asLogError } from './sqlite-file.ts'
 
 export interface WriterOptions {
   readonly path: string
@@ -29,6 +31,8 @@ export type ToWriter =
 
 export type FromWriter =
   | { readonly type: 'opened' }
+  /** It was not: the thread ends. An error of SQLite would not come through as what it is. */
+  | { readonly type: 'not_opened'; readonly code: LogErrorCode; readonly message: string }
   | ({ readonly type: 'answers' } & PackedAnswers)
   /** The write lock is held, or was not to be had; the turn goes on either way. */
   | { readonly type: 'turn' }
@@ -44,12 +48,9 @@ const CHECKPOINT_QUIET_MS = 250
 
 function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: WriterOptions): void {
   const signal = new Int32Array(shared)
-  const commits = new SqliteCommits({
-    path,
-    lockWaitMs,
-    onHealth: (health) => say({ type: 'health', health }),
-    onOthers: ({ advances }) => say(advances ? { type: 'advanced', advances } : { type: 'advanced' }),
-  })
+  const opened = open()
+  if (opened === undefined) return
+  const commits: SqliteCommits = opened
   let bytesToCheckpoint = 0
   let lastWriteAt = 0
   let nextLookAt = 0
@@ -68,6 +69,22 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
   }
   commits.close()
   say({ type: 'closed' })
+
+  function open(): SqliteCommits | undefined {
+    try {
+      return new SqliteCommits({
+        path,
+        lockWaitMs,
+        onHealth: (health) => say({ type: 'health', health }),
+        onOthers: ({ advances }) => say(advances ? { type: 'advanced', advances } : { type: 'advanced' }),
+      })
+    } catch (thrown) {
+      const error = asLogError(thrown, path)
+      if (!(error instanceof LogError)) throw error
+      say({ type: 'not_opened', code: error.code, message: error.message })
+      return undefined
+    }
+  }
 
   function handle(message: ToWriter): boolean {
     switch (message.type) {

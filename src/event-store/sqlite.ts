@@ -61,16 +61,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Even
   })
   await retryWhileLocked(path, lockWaitMs, () => prepareFile(path, first))
   const signal = new SharedArrayBuffer(4)
-  const worker = await startWriter({ path, signal, lockWaitMs, pollMs })
+  const writer = await startWriter({ path, signal, lockWaitMs, pollMs })
   try {
-    const db = connect(path, { readonly: true })
-    const reader = createReader(db, path)
-    const identity = await retryWhileLocked(path, lockWaitMs, () =>
-      identityOf(reader.forwards(ADMIN_STREAM, 0).events[0]),
-    )
-    return new SqliteStore({ path, lockWaitMs, now, worker, signal, db, reader, identity })
+    const readers = await retryWhileLocked(path, lockWaitMs, () => openReader(path))
+    return new SqliteStore({ path, lockWaitMs, now, writer, signal, ...readers })
   } catch (error) {
-    await worker.terminate()
+    await writer.worker.terminate()
     throw asLogError(error, path)
   }
 }
@@ -97,7 +93,7 @@ interface OpenParts {
   readonly path: string
   readonly lockWaitMs: number
   readonly now: () => number
-  readonly worker: Worker
+  readonly writer: WriterThread
   readonly signal: SharedArrayBuffer
   readonly db: Database.Database
   readonly reader: SqliteReader
@@ -122,6 +118,8 @@ class SqliteStore implements EventStore {
   #onIdle: (() => void) | undefined
   #onWriterGone: (() => void) | undefined
   #isWriterGone = false
+  /** Streams of appends that the thread took with it. */
+  readonly #inDoubt = new Set<string>()
 
   #turns: Promise<unknown> = Promise.resolve()
   /** The queue is held back while a turn has the right to write. */
@@ -131,11 +129,12 @@ class SqliteStore implements EventStore {
   constructor(parts: OpenParts) {
     this.#parts = parts
     this.#signal = new Int32Array(parts.signal)
-    parts.worker.on('message', (message: FromWriter) => this.#hear(message))
-    parts.worker.on('error', (error) => this.#loseWriter(`The writer thread of the log ended: ${error.message}`))
-    parts.worker.on('exit', () => this.#loseWriter('The writer thread of the log ended.'))
+    parts.writer.listen(
+      (message) => this.#hear(message),
+      (problem) => this.#loseWriter(`The writer thread of the log ended${problem}.`),
+    )
     // An idle log keeps no process alive; an append that was not answered does.
-    parts.worker.unref()
+    parts.writer.worker.unref()
   }
 
   append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
@@ -234,15 +233,18 @@ class SqliteStore implements EventStore {
     assertAppendable(stream, expected, events)
     let bytes = 0
     for (const { body, content } of events) bytes += body.length + content.length + EVENT_BYTES_AROUND
-    const refused = this.#refusal(bytes)
+    const refused = this.#refusal(stream, bytes)
     if (refused) return Promise.resolve(refused)
     return new Promise((resolve) => enqueue({ stream, expected, events, bytes, resolve }))
   }
 
-  #refusal(bytes: number): AppendResult | undefined {
+  #refusal(stream: string, bytes: number): AppendResult | undefined {
     if (this.#closing) return { type: 'refused', reason: 'closed', message: CLOSED }
     if (this.#isWriterGone) {
-      return { type: 'refused', reason: 'unavailable', message: 'The writer thread of the log ended; open it again.' }
+      const message = 'The writer thread of the log ended; open it again.'
+      // It may be one that is sent again: "not stored" would be a guess.
+      if (this.#inDoubt.has(stream)) return { type: 'unknown', message }
+      return { type: 'refused', reason: 'unavailable', message }
     }
     if (bytes > APPEND_BYTES_MAX) {
       const message = `One append holds up to ${APPEND_BYTES_MAX} bytes, and this one has about ${bytes}.`
@@ -271,14 +273,14 @@ class SqliteStore implements EventStore {
   }
 
   #send(batch: readonly PendingAppend[]): void {
-    if (this.#inFlight.length === 0) this.#parts.worker.ref()
+    if (this.#inFlight.length === 0) this.#parts.writer.worker.ref()
     this.#inFlight.push(batch)
     const packed = packAppends(batch)
     this.#say({ type: 'append', batch: packed }, packed)
   }
 
   #say(message: ToWriter, transferred?: ArrayBuffer): void {
-    this.#parts.worker.postMessage(message, transferred ? [transferred] : [])
+    this.#parts.writer.worker.postMessage(message, transferred ? [transferred] : [])
     Atomics.add(this.#signal, 0, 1)
     Atomics.notify(this.#signal, 0)
   }
@@ -314,6 +316,7 @@ class SqliteStore implements EventStore {
           message.health.status === 'ok' ? { status: 'ok' } : { ...message.health, since: this.#parts.now() }
         return
       case 'opened':
+      case 'not_opened':
         return
       case 'closed':
         this.#onWriterGone?.()
@@ -346,7 +349,7 @@ class SqliteStore implements EventStore {
   /** Nothing to do any more, or not now. */
   #rest(): void {
     if (this.#inFlight.length > 0 || this.#answers.length > 0) return
-    this.#parts.worker.unref()
+    this.#parts.writer.worker.unref()
     if (this.#queue.length === 0) this.#onIdle?.()
   }
 
@@ -354,7 +357,10 @@ class SqliteStore implements EventStore {
     if (this.#isWriterGone) return
     this.#isWriterGone = true
     if (!this.#closing) this.#health = { status: 'unavailable', message, since: this.#parts.now() }
-    for (const batch of this.#inFlight.splice(0)) for (const { resolve } of batch) resolve({ type: 'unknown', message })
+    for (const { stream, resolve } of this.#inFlight.splice(0).flat()) {
+      this.#inDoubt.add(stream)
+      resolve({ type: 'unknown', message })
+    }
     for (const { resolve } of this.#queue.splice(0)) resolve({ type: 'refused', reason: 'unavailable', message })
     this.#queuedBytes = 0
     this.#onTurn?.()
@@ -375,7 +381,7 @@ class SqliteStore implements EventStore {
       const taken = new Promise<void>((resolve) => {
         this.#onTurn = resolve
       })
-      this.#parts.worker.ref()
+      this.#parts.writer.worker.ref()
       if (this.#isWriterGone) this.#onTurn?.()
       else this.#say({ type: 'turn' })
       await taken
@@ -430,30 +436,72 @@ class SqliteStore implements EventStore {
     if (!this.#isWriterGone) {
       await new Promise<void>((resolve) => {
         this.#onWriterGone = resolve
-        this.#parts.worker.ref()
+        this.#parts.writer.worker.ref()
         this.#say({ type: 'close' })
       })
     }
-    await this.#parts.worker.terminate()
+    await this.#parts.writer.worker.terminate()
   }
 }
 
 const CLOSED = 'The log is closed.'
 
-async function startWriter(workerData: WriterOptions): Promise<Worker> {
+interface WriterThread {
+  readonly worker: Worker
+  /** Gives what it said since it was opened, nothing left out; `onGone` when it ends, with the reason where there is one. */
+  listen(hear: (message: FromWriter) => void, onGone: (problem: string) => void): void
+}
+
+async function startWriter(workerData: WriterOptions): Promise<WriterThread> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const worker = new Worker(new URL(`./sqlite-writer.${extension}`, import.meta.url), {
     workerData,
     name: 'log-writer',
     execArgv: [],
   })
+  // Listened to without a gap from here on: a message that nobody listens for is lost, and an error ends the process.
+  const unheard: FromWriter[] = []
+  let hear = (message: FromWriter) => {
+    unheard.push(message)
+  }
+  let gone: string | undefined
+  let onGone = (_problem: string) => {}
+  worker.on('message', (message: FromWriter) => hear(message))
   await new Promise<void>((resolve, reject) => {
-    worker.once('error', (error) => reject(asLogError(error, workerData.path)))
-    worker.once('message', () => resolve())
+    const end = (problem: string) => {
+      gone ??= problem
+      onGone(gone)
+      reject(new LogError('log_unavailable', `The writer thread of '${workerData.path}' ended${gone}.`))
+    }
+    worker.on('error', (error) => end(`: ${error instanceof Error ? error.message : String(error)}`))
+    worker.on('exit', () => end(''))
+    const keep = hear
+    hear = (message) => {
+      if (message.type === 'opened') resolve()
+      else if (message.type === 'not_opened') reject(new LogError(message.code, message.message))
+      else keep(message)
+    }
   })
-  // Only ours: Node's own listeners carry the messages of a worker.
-  worker.removeAllListeners('error')
-  return worker
+  return {
+    worker,
+    listen(hearNow, onGoneNow) {
+      hear = hearNow
+      onGone = onGoneNow
+      for (const message of unheard.splice(0)) hear(message)
+      if (gone !== undefined) onGone(gone)
+    },
+  }
+}
+
+function openReader(path: string): Pick<OpenParts, 'db' | 'reader' | 'identity'> {
+  const db = connect(path, { readonly: true })
+  try {
+    const reader = createReader(db, path)
+    return { db, reader, identity: identityOf(reader.forwards(ADMIN_STREAM, 0).events[0]) }
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 async function retryWhileLocked<T>(path: string, lockWaitMs: number, attempt: () => T): Promise<T> {
