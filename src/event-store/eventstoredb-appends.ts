@@ -1,0 +1,152 @@
+/**
+ * One append: sent once, with an exact expectation, and answered with what is certain.
+ *
+ *     success                    acknowledged
+ *     WrongExpectedVersion       read from expected + 1:  our ids stand there -> acknowledged, others or none -> conflict
+ *     too large, deleted stream  refused
+ *     everything else            unknown: also errors that look definite were followed by stored events
+ *
+ * A server compares ids only, and with an exact expectation it compares them with the stored stream, on every node and
+ * after restarts: to send the very same again is always right.
+ */
+import { NO_STREAM } from '@eventstore/db-client'
+import type { AppendResult, ExpectedRevision, NewEvent } from './event-store.ts'
+import type { Connection } from './eventstoredb-connection.ts'
+import { within } from './eventstoredb-deadline.ts'
+import { failureOf, messageOf } from './eventstoredb-errors.ts'
+import { eventToSend } from './eventstoredb-events.ts'
+import type { Reads } from './eventstoredb-reads.ts'
+import { nextRevision } from './exported-line.ts'
+
+export interface AppendsOptions {
+  readonly connection: Connection
+  readonly reads: Reads
+  readonly deadlineMs: number
+}
+
+/** The server takes 1 MiB of data in one append; what is around our texts must fit as well. */
+const APPEND_BYTES_MAX = 960 * 1024
+const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
+/** After the call's own deadline: promises of the client that never settle end here. */
+const DEADLINE_GRACE_MS = 250
+
+export class Appends {
+  readonly #options: AppendsOptions
+  readonly #inFlight = new Set<Promise<AppendResult>>()
+  #bytes = 0
+
+  constructor(options: AppendsOptions) {
+    this.#options = options
+  }
+
+  async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+    const toSend = events.map(eventToSend)
+    const bytes = toSend.reduce((sum, event) => sum + event.bytes, 0)
+    if (bytes > APPEND_BYTES_MAX) {
+      const message = `One append holds up to ${APPEND_BYTES_MAX} bytes, and this one has ${bytes}.`
+      return { type: 'refused', reason: 'too_large', message }
+    }
+    if (this.#bytes + bytes > IN_FLIGHT_BYTES_MAX) {
+      const message = `More than ${IN_FLIGHT_BYTES_MAX} bytes are on their way to the server.`
+      return { type: 'refused', reason: 'busy', message }
+    }
+    this.#bytes += bytes
+    const data = toSend.map((event) => event.data)
+    const sending = this.#send(stream, expected, events, data)
+    this.#inFlight.add(sending)
+    try {
+      return await sending
+    } finally {
+      this.#inFlight.delete(sending)
+      this.#bytes -= bytes
+    }
+  }
+
+  /** Once everything that was sent has its answer, or its deadline. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight)
+  }
+
+  async #send(
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+    data: ReturnType<typeof eventToSend>['data'][],
+  ): Promise<AppendResult> {
+    const { connection, deadlineMs } = this.#options
+    const { client } = connection
+    const last = nextRevision(expected) + events.length - 1
+    try {
+      const answer = await within(
+        client.appendToStream(stream, data, {
+          expectedRevision: expected === 'no_stream' ? NO_STREAM : BigInt(expected),
+          deadline: deadlineMs,
+        }),
+        deadlineMs + DEADLINE_GRACE_MS,
+        `Appending to '${stream}'`,
+      )
+      if (answer.success && answer.position !== undefined && answer.nextExpectedRevision === BigInt(last)) {
+        return { type: 'acknowledged', revision: last, position: answer.position.commit }
+      }
+      return await this.#lookUp(stream, expected, events, undefined)
+    } catch (error) {
+      const failure = failureOf(error)
+      switch (failure.type) {
+        case 'conflict':
+          return await this.#lookUp(stream, expected, events, failure.actual)
+        case 'too_large': {
+          const message = `The server takes up to ${failure.bytesMax} bytes in one append, see its option MaxAppendSize.`
+          return { type: 'refused', reason: 'too_large', message }
+        }
+        case 'stream_deleted':
+          return { type: 'refused', reason: 'damaged', message: `Somebody deleted the stream '${stream}' for good.` }
+        case 'stuck':
+          connection.replace(client)
+          return { type: 'unknown', message: `Appending to '${stream}': ${failure.message}` }
+        case 'access_denied':
+          return { type: 'unknown', message: `Appending to '${stream}': the server refuses this user.` }
+        case 'stream_not_found':
+        case 'reconnects':
+          return { type: 'unknown', message: `Appending to '${stream}': ${messageOf(error)}` }
+        default:
+          return failure satisfies never
+      }
+    }
+  }
+
+  /** What stands where our events should: ours after an answer that was lost, or others'. */
+  async #lookUp(
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+    actual: ExpectedRevision | undefined,
+  ): Promise<AppendResult> {
+    const next = nextRevision(expected)
+    try {
+      let found = 0
+      for (let isLast = false; !isLast && found < events.length; ) {
+        const page = await this.#options.reads.stream(stream, 'forwards', next + found, events.length - found)
+        for (const stored of page.events) {
+          if (stored.id !== events[found]?.id) return conflict(expected, actual ?? (await this.#head(stream)))
+          found++
+          if (found === events.length)
+            return { type: 'acknowledged', revision: stored.revision, position: stored.position }
+        }
+        isLast = page.isLast
+      }
+      if (actual !== undefined && actual !== expected) return conflict(expected, actual)
+      return { type: 'unknown', message: `Appending to '${stream}': the server's answer and its stream disagree.` }
+    } catch (error) {
+      return { type: 'unknown', message: `Appending to '${stream}': ${messageOf(error)}` }
+    }
+  }
+
+  async #head(stream: string): Promise<ExpectedRevision> {
+    const { events } = await this.#options.reads.stream(stream, 'backwards', undefined, 1)
+    return events[0]?.revision ?? 'no_stream'
+  }
+}
+
+function conflict(expected: ExpectedRevision, actual: ExpectedRevision): AppendResult {
+  return { type: 'refused', reason: 'conflict', expected, actual }
+}
