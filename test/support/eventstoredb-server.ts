@@ -1,0 +1,284 @@
+/**
+ * A small EventStoreDB in this process: the real protocol on a real port, answering as version 24.2.0 was observed to
+ * answer, with faults on demand. It proves the client side of the wire; what a real server does, only one can show.
+ */
+
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js'
+import gossip from '@eventstore/db-client/generated/gossip_pb.js'
+import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
+import features from '@eventstore/db-client/generated/serverfeatures_pb.js'
+import type shared from '@eventstore/db-client/generated/shared_pb.js'
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
+import type streams from '@eventstore/db-client/generated/streams_pb.js'
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js'
+import { type ProposedRecord, type ServerAnswer, type ServerExpectation, ServerLog } from './eventstoredb-log.ts'
+import {
+  conflictResponse,
+  expectationOf,
+  FAILURES,
+  type GrpcFailure,
+  notLeader,
+  proposedOf,
+  serviceError,
+  streamDeleted,
+  streamNameOf,
+  successResponse,
+  tooLarge,
+} from './eventstoredb-messages.ts'
+import { answerRead, type ReadFault, type Subscriber } from './eventstoredb-reading.ts'
+
+export type AppendFault =
+  /** Fails the call; the events may be stored all the same. */
+  | { readonly type: 'fail'; readonly stored: boolean; readonly failure: GrpcFailure }
+  /** Never answers. */
+  | { readonly type: 'silence'; readonly stored: boolean }
+  /** Stores at once and answers when it is let. */
+  | { readonly type: 'late'; readonly until: Promise<void> }
+  /** Breaks every connection in the middle of the call. */
+  | { readonly type: 'reset'; readonly stored: boolean }
+  /** Stores, and says that the expectation was wrong, as to a retry that crosses its first copy. */
+  | { readonly type: 'stored_but_conflict' }
+  /** Stores, and leaves the position out of its answer. */
+  | { readonly type: 'no_position' }
+  /** Stores nothing and names the expected revision itself as the one that was met. */
+  | { readonly type: 'nonsense_conflict' }
+
+export interface ServerOptions {
+  readonly log?: ServerLog
+  readonly version?: string
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer }
+  /** `user:password`; checked where there is TLS. */
+  readonly login?: string
+}
+
+export class EventStoreDbServer {
+  readonly log: ServerLog
+  version: string
+  /** What the next appends meet, one fault each. */
+  readonly appendFaults: AppendFault[] = []
+  /** What the next reads (not subscriptions) meet, one fault each. */
+  readonly readFaults: ReadFault[] = []
+  readonly featureFaults: (GrpcFailure | 'silence')[] = []
+  readonly subscriptionFaults: GrpcFailure[] = []
+  /** Names the leader when this node is a follower. */
+  leader: { readonly address: string; readonly port: number } | undefined
+  /** Refuses everybody. */
+  deniesAll = false
+  readonly calls = { append: 0, batchAppend: 0, read: 0, subscribe: 0, openReads: 0 }
+  readonly subscribers = new Set<Subscriber>()
+  port = 0
+  readonly #options: ServerOptions
+  #server: Server | undefined
+
+  constructor(options: ServerOptions = {}) {
+    this.#options = options
+    this.log = options.log ?? new ServerLog()
+    this.version = options.version ?? '24.2.0'
+  }
+
+  get url(): string {
+    const login = this.#options.login === undefined ? '' : `${this.#options.login}@`
+    return `esdb://${login}localhost:${this.port}${this.#options.tls === undefined ? '?tls=false' : ''}`
+  }
+
+  /** On the port that it had before, when it had one. */
+  async start(): Promise<this> {
+    const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 })
+    server.addService(streamsGrpc.StreamsService, {
+      read: (call: ServerWritableStream<streams.ReadReq, streams.ReadResp>) => this.#read(call),
+      append: (
+        call: ServerReadableStream<streams.AppendReq, streams.AppendResp>,
+        answer: sendUnaryData<streams.AppendResp>,
+      ) => this.#append(call, answer),
+      delete: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
+      tombstone: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
+      batchAppend: (call: ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>) => {
+        this.calls.batchAppend++
+        call.destroy(serviceError(FAILURES.badRequest))
+      },
+    })
+    server.addService(featuresGrpc.ServerFeaturesService, {
+      getSupportedMethods: (
+        _call: ServerUnaryCall<shared.Empty, features.SupportedMethods>,
+        answer: sendUnaryData<features.SupportedMethods>,
+      ) => this.#features(answer),
+    })
+    server.addService(gossipGrpc.GossipService, {
+      read: (_call: ServerUnaryCall<shared.Empty, gossip.ClusterInfo>, answer: sendUnaryData<gossip.ClusterInfo>) =>
+        this.#gossip(answer),
+    })
+    const { tls } = this.#options
+    const credentials = tls
+      ? ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }])
+      : ServerCredentials.createInsecure()
+    this.port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync(`localhost:${this.port}`, credentials, (error, port) => (error ? reject(error) : resolve(port))),
+    )
+    this.#server = server
+    return this
+  }
+
+  /** Every connection breaks, as when the process is killed; what was stored stays. */
+  kill(): void {
+    this.#server?.forceShutdown()
+    this.#server = undefined
+    for (const subscriber of this.subscribers) subscriber.forget()
+  }
+
+  /** The subscriptions break with this failure; undefined: they end cleanly. */
+  endSubscriptions(failure?: GrpcFailure): void {
+    for (const subscriber of [...this.subscribers]) subscriber.end(failure)
+  }
+
+  /** Subscriptions stay open, and nothing comes any more: a node that lost the others. */
+  silenceSubscriptions(): void {
+    for (const subscriber of [...this.subscribers]) subscriber.silence()
+  }
+
+  #append(
+    call: ServerReadableStream<streams.AppendReq, streams.AppendResp>,
+    answer: sendUnaryData<streams.AppendResp>,
+  ) {
+    this.calls.append++
+    let stream = ''
+    let expected: ServerExpectation = 'any'
+    const proposed: ProposedRecord[] = []
+    call.on('data', (message: streams.AppendReq) => {
+      const options = message.getOptions()
+      if (options !== undefined) {
+        stream = streamNameOf(options.getStreamIdentifier())
+        expected = expectationOf(options)
+      }
+      const one = message.getProposedMessage()
+      if (one !== undefined) proposed.push(proposedOf(one))
+    })
+    call.on('error', () => undefined)
+    call.on('end', () => {
+      const refused = this.#refusal(call.metadata.get('authorization')[0], call.metadata.get('requires-leader').length)
+      if (refused !== undefined) return answer(serviceError(refused))
+      this.#answerAppend(stream, expected, proposed, answer)
+    })
+  }
+
+  #answerAppend(
+    stream: string,
+    expected: ServerExpectation,
+    proposed: readonly ProposedRecord[],
+    answer: sendUnaryData<streams.AppendResp>,
+  ) {
+    const append = () => this.log.append(stream, expected, proposed)
+    const say = (result: ServerAnswer) => sayAnswer(result, stream, expected, this.log.maxAppendSize, answer)
+    const fault = this.appendFaults.shift()
+    if (fault === undefined) return say(append())
+    switch (fault.type) {
+      case 'fail':
+        if (fault.stored) append()
+        return answer(serviceError(fault.failure))
+      case 'silence':
+        if (fault.stored) append()
+        return
+      case 'late': {
+        const result = append()
+        void fault.until.then(() => say(result))
+        return
+      }
+      case 'reset':
+        if (fault.stored) append()
+        this.#server?.drain(`localhost:${this.port}`, 0)
+        return
+      case 'stored_but_conflict': {
+        append()
+        return answer(null, conflictResponse(expected, this.log.stream(stream).length - 1))
+      }
+      case 'no_position': {
+        const result = append()
+        return result.type === 'success' ? answer(null, successResponse(result.revision, undefined)) : say(result)
+      }
+      case 'nonsense_conflict':
+        return answer(null, conflictResponse(expected, expected === 'no_stream' ? expected : Number(expected)))
+      default:
+        return fault satisfies never
+    }
+  }
+
+  #read(call: ServerWritableStream<streams.ReadReq, streams.ReadResp>) {
+    const isSubscription = call.request.getOptions()?.hasSubscription() ?? false
+    if (isSubscription) this.calls.subscribe++
+    else this.calls.read++
+    const refused =
+      this.#refusal(call.metadata.get('authorization')[0], call.metadata.get('requires-leader').length) ??
+      (isSubscription ? this.subscriptionFaults.shift() : undefined)
+    if (refused !== undefined) return void call.destroy(serviceError(refused))
+    if (!isSubscription) {
+      this.calls.openReads++
+      const over = () => {
+        this.calls.openReads -= isOpen ? 1 : 0
+        isOpen = false
+      }
+      let isOpen = true
+      for (const end of ['cancelled', 'close', 'finish']) call.on(end, over)
+    }
+    answerRead(call, this.log, isSubscription ? undefined : this.readFaults.shift(), this.subscribers)
+  }
+
+  #refusal(authorization: unknown, asksForLeader: number): GrpcFailure | undefined {
+    const { login, tls } = this.#options
+    const expected = `Basic ${Buffer.from(decodeURIComponent(login ?? '')).toString('base64')}`
+    if (this.deniesAll || (tls !== undefined && login !== undefined && authorization !== expected))
+      return FAILURES.denied
+    return asksForLeader > 0 && this.leader !== undefined ? notLeader(this.leader) : undefined
+  }
+
+  #features(answer: sendUnaryData<features.SupportedMethods>) {
+    const fault = this.featureFaults.shift()
+    if (fault === 'silence') return
+    if (fault !== undefined) return answer(serviceError(fault))
+    const batchAppend = new features.SupportedMethod()
+      .setServiceName('event_store.client.streams.streams')
+      .setMethodName('batchappend')
+      .setFeaturesList(['deadline_duration'])
+    answer(null, new features.SupportedMethods().setEventStoreServerVersion(this.version).setMethodsList([batchAppend]))
+  }
+
+  #gossip(answer: sendUnaryData<gossip.ClusterInfo>) {
+    const { FOLLOWER, LEADER } = gossip.MemberInfo.VNodeState
+    const member = (address: string, port: number, state: gossip.MemberInfo.VNodeState) =>
+      new gossip.MemberInfo()
+        .setState(state)
+        .setIsAlive(true)
+        .setTimeStamp('0')
+        .setHttpEndPoint(new gossip.EndPoint().setAddress(address).setPort(port))
+    const members = [member('localhost', this.port, this.leader === undefined ? LEADER : FOLLOWER)]
+    if (this.leader !== undefined) members.push(member(this.leader.address, this.leader.port, LEADER))
+    answer(null, new gossip.ClusterInfo().setMembersList(members))
+  }
+}
+
+function sayAnswer(
+  result: ServerAnswer,
+  stream: string,
+  expected: ServerExpectation,
+  maxAppendSize: number,
+  answer: sendUnaryData<streams.AppendResp>,
+) {
+  switch (result.type) {
+    case 'success':
+      return answer(null, successResponse(result.revision, result.position))
+    case 'wrong_expected_version':
+      return answer(null, conflictResponse(expected, result.current))
+    case 'too_large':
+      return answer(serviceError(tooLarge(maxAppendSize)))
+    case 'deleted':
+      return answer(serviceError(streamDeleted(stream)))
+    default:
+      return result satisfies never
+  }
+}
