@@ -194,11 +194,19 @@ class EventStoreDb implements EventStore {
         // A reader that leaves while a page is on its way must not wait for it.
         const left = new AbortController()
         const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal
-        const items = followPages(this.#pages(options.prefixes, signal), this.#parts.wakes, { ...options, signal })
-        const iterator = items[Symbol.asyncIterator]()
+        const ended = AbortSignal.any([signal, this.#parts.closing.signal])
+        const pages = this.#pages(options.prefixes, ended)
+        const iterator = followPages(pages, this.#parts.wakes, { ...options, signal })[Symbol.asyncIterator]()
         return {
-          next: () => iterator.next(),
-          return: async () => {
+          async next() {
+            try {
+              return await iterator.next()
+            } catch (error) {
+              if (ended.aborted) return { done: true, value: undefined }
+              throw error
+            }
+          },
+          async return() {
             left.abort()
             await iterator.return?.()
             return { done: true, value: undefined }
@@ -226,30 +234,31 @@ class EventStoreDb implements EventStore {
     return this.#closed
   }
 
-  /** Pages for a follower: none is asked for that the notices know to be empty, and an outage is waited through. */
-  #pages(prefixes: readonly string[] | undefined, signal: AbortSignal): (after: bigint) => Promise<LogPage> {
-    const { reads, notices, wakes, random, closing } = this.#parts
-    const ended = AbortSignal.any([signal, closing.signal])
+  /**
+   * Pages for a follower: none is asked for that the notices know to be empty, and an outage is waited through. Throws once
+   * the follower has ended: an empty page would say that it has caught up.
+   */
+  #pages(prefixes: readonly string[] | undefined, ended: AbortSignal): (after: bigint) => Promise<LogPage> {
+    const { reads, notices, wakes, random } = this.#parts
     const backOff = new BackOff(FOLLOW_RETRY_MS, FOLLOW_RETRY_MS_MAX, random)
     let looked: number | undefined
     return async (after) => {
-      const nothing: LogPage = { events: [], through: after, isLast: true }
-      while (!ended.aborted) {
+      for (;;) {
+        ended.throwIfAborted()
         const { looks } = notices
-        if (looked === looks && after >= notices.position) return nothing
+        if (looked === looks && after >= notices.position) return { events: [], through: after, isLast: true }
         try {
-          const page = await reads.all(after || undefined, prefixes, signal)
+          const page = await reads.all(after || undefined, prefixes, ended)
           if (page.isLast) looked = looks
           backOff.reset()
           return page
         } catch (error) {
-          if (ended.aborted) break
+          ended.throwIfAborted()
           if (!(error instanceof LogError && error.code === 'log_unavailable')) throw error
         }
         // A subscription that comes back tells of it sooner.
         await Promise.race([backOff.wait(ended), wakes.waitBeyond(wakes.ticket, ended)])
       }
-      return nothing
     }
   }
 

@@ -1,22 +1,28 @@
 /** Between the protocol server's log and the messages that the client's package defines. */
 
-import shared from '@eventstore/db-client/generated/shared_pb.js'
-import streams from '@eventstore/db-client/generated/streams_pb.js'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import type { ProposedRecord, ServerExpectation, ServerRecord } from './eventstoredb-log.ts'
+import {
+  type AppendReq,
+  type AppendResp,
+  type ReadResp,
+  type StreamIdentifier,
+  shared,
+  streams,
+} from './eventstoredb-protocol.ts'
 
-export function streamNameOf(identifier: shared.StreamIdentifier | undefined): string {
+export function streamNameOf(identifier: StreamIdentifier | undefined): string {
   return Buffer.from(identifier?.getStreamName_asU8() ?? []).toString('utf8')
 }
 
-export function expectationOf(options: streams.AppendReq.Options): ServerExpectation {
+export function expectationOf(options: AppendReq.Options): ServerExpectation {
   if (options.hasNoStream()) return 'no_stream'
   if (options.hasAny()) return 'any'
   if (options.hasStreamExists()) return 'stream_exists'
   return Number(options.getRevision())
 }
 
-export function proposedOf(message: streams.AppendReq.ProposedMessage): ProposedRecord {
+export function proposedOf(message: AppendReq.ProposedMessage): ProposedRecord {
   const about = message.getMetadataMap()
   return {
     id: message.getId()?.getString() ?? '',
@@ -27,7 +33,7 @@ export function proposedOf(message: streams.AppendReq.ProposedMessage): Proposed
   }
 }
 
-export function successResponse(revision: number, position: bigint | undefined): streams.AppendResp {
+export function successResponse(revision: number, position: bigint | undefined): AppendResp {
   const success = new streams.AppendResp.Success().setCurrentRevision(String(revision))
   if (position === undefined) success.setNoPosition(new shared.Empty())
   else {
@@ -38,7 +44,7 @@ export function successResponse(revision: number, position: bigint | undefined):
   return new streams.AppendResp().setSuccess(success)
 }
 
-export function conflictResponse(expected: ServerExpectation, current: number | 'no_stream'): streams.AppendResp {
+export function conflictResponse(expected: ServerExpectation, current: number | 'no_stream'): AppendResp {
   const wrong = new streams.AppendResp.WrongExpectedVersion()
   if (current === 'no_stream') wrong.setCurrentNoStream(new shared.Empty())
   else wrong.setCurrentRevision(String(current))
@@ -49,7 +55,7 @@ export function conflictResponse(expected: ServerExpectation, current: number | 
   return new streams.AppendResp().setWrongExpectedVersion(wrong)
 }
 
-export function eventResponse(record: ServerRecord): streams.ReadResp {
+export function eventResponse(record: ServerRecord): ReadResp {
   const position = String(record.position)
   const event = new streams.ReadResp.ReadEvent.RecordedEvent()
     .setId(new shared.UUID().setString(record.id))
@@ -63,7 +69,7 @@ export function eventResponse(record: ServerRecord): streams.ReadResp {
   return new streams.ReadResp().setEvent(new streams.ReadResp.ReadEvent().setEvent(event).setCommitPosition(position))
 }
 
-export function notFoundResponse(stream: string): streams.ReadResp {
+export function notFoundResponse(stream: string): ReadResp {
   return new streams.ReadResp().setStreamNotFound(
     new streams.ReadResp.StreamNotFound().setStreamIdentifier(
       new shared.StreamIdentifier().setStreamName(Buffer.from(stream)),
@@ -71,17 +77,17 @@ export function notFoundResponse(stream: string): streams.ReadResp {
   )
 }
 
-export function confirmationResponse(id: string): streams.ReadResp {
+export function confirmationResponse(id: string): ReadResp {
   return new streams.ReadResp().setConfirmation(new streams.ReadResp.SubscriptionConfirmation().setSubscriptionId(id))
 }
 
-export function checkpointResponse(position: bigint): streams.ReadResp {
+export function checkpointResponse(position: bigint): ReadResp {
   return new streams.ReadResp().setCheckpoint(
     new streams.ReadResp.Checkpoint().setCommitPosition(String(position)).setPreparePosition(String(position)),
   )
 }
 
-export function caughtUpResponse(): streams.ReadResp {
+export function caughtUpResponse(): ReadResp {
   return new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp())
 }
 

@@ -1,6 +1,5 @@
 /** Reads and subscriptions of the protocol server, with the edges that were observed. */
 
-import type streams from '@eventstore/db-client/generated/streams_pb.js'
 import type { ServerWritableStream } from '@grpc/grpc-js'
 import type { ServerLog, ServerRecord } from './eventstoredb-log.ts'
 import {
@@ -15,6 +14,7 @@ import {
   streamDeleted,
   streamNameOf,
 } from './eventstoredb-messages.ts'
+import type { ReadReq, ReadResp } from './eventstoredb-protocol.ts'
 
 export type ReadFault =
   | { readonly type: 'fail'; readonly failure: GrpcFailure; readonly afterEvents: number }
@@ -28,7 +28,7 @@ export interface Subscriber {
   forget(): void
 }
 
-type ReadCall = ServerWritableStream<streams.ReadReq, streams.ReadResp>
+type ReadCall = ServerWritableStream<ReadReq, ReadResp>
 
 export function answerRead(call: ReadCall, log: ServerLog, fault: ReadFault | undefined, subscribers: Set<Subscriber>) {
   const options = call.request.getOptions()
@@ -57,7 +57,7 @@ const BACKWARDS = 1
 
 /** Inclusive both ways; backwards from beyond the end: from the last one. Undefined: the server fails (forwards from the end). */
 function recordsOfStream(
-  options: streams.ReadReq.Options,
+  options: ReadReq.Options,
   stored: readonly ServerRecord[],
 ): readonly ServerRecord[] | undefined {
   const from = options.getStream()
@@ -69,7 +69,7 @@ function recordsOfStream(
 }
 
 /** Inclusive forwards, exclusive backwards; never filtered, since this client never sends a filter here. */
-function recordsOfAll(options: streams.ReadReq.Options, log: ServerLog): readonly ServerRecord[] | undefined {
+function recordsOfAll(options: ReadReq.Options, log: ServerLog): readonly ServerRecord[] | undefined {
   const from = options.getAll()
   const position = from?.hasPosition() ? BigInt(from.getPosition()?.getCommitPosition() ?? 0) : undefined
   if (options.getReadDirection() === BACKWARDS) {
@@ -98,12 +98,7 @@ const SEARCH_WINDOW = 32
  * Confirmation, history, caught up, then live; exclusive of where it starts. A checkpoint comes after so many records were
  * looked at, not matched.
  */
-function subscribe(
-  call: ReadCall,
-  options: streams.ReadReq.Options,
-  log: ServerLog,
-  subscribers: Set<Subscriber>,
-): void {
+function subscribe(call: ReadCall, options: ReadReq.Options, log: ServerLog, subscribers: Set<Subscriber>): void {
   const matches = filterOf(options)
   let scanned = 0
   const give = (record: ServerRecord) => {
@@ -133,7 +128,7 @@ function subscribe(
   for (const end of ['cancelled', 'close']) call.on(end, forget)
 }
 
-function filterOf(options: streams.ReadReq.Options): (stream: string) => boolean {
+function filterOf(options: ReadReq.Options): (stream: string) => boolean {
   const expression = options.getFilter()?.getStreamIdentifier()
   if (expression === undefined) return () => true
   const prefixes = expression.getPrefixList()

@@ -3,13 +3,6 @@
  * answer, with faults on demand. It proves the client side of the wire; what a real server does, only one can show.
  */
 
-import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js'
-import gossip from '@eventstore/db-client/generated/gossip_pb.js'
-import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
-import features from '@eventstore/db-client/generated/serverfeatures_pb.js'
-import type shared from '@eventstore/db-client/generated/shared_pb.js'
-import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
-import type streams from '@eventstore/db-client/generated/streams_pb.js'
 import {
   Server,
   ServerCredentials,
@@ -33,6 +26,23 @@ import {
   successResponse,
   tooLarge,
 } from './eventstoredb-messages.ts'
+import {
+  type AppendReq,
+  type AppendResp,
+  type BatchAppendReq,
+  type BatchAppendResp,
+  type ClusterInfo,
+  type Empty,
+  features,
+  GossipService,
+  gossip,
+  type MemberInfo,
+  type ReadReq,
+  type ReadResp,
+  ServerFeaturesService,
+  StreamsService,
+  type SupportedMethods,
+} from './eventstoredb-protocol.ts'
 import { answerRead, type ReadFault, type Subscriber } from './eventstoredb-reading.ts'
 
 export type AppendFault =
@@ -92,28 +102,23 @@ export class EventStoreDbServer {
   /** On the port that it had before, when it had one. */
   async start(): Promise<this> {
     const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 })
-    server.addService(streamsGrpc.StreamsService, {
-      read: (call: ServerWritableStream<streams.ReadReq, streams.ReadResp>) => this.#read(call),
-      append: (
-        call: ServerReadableStream<streams.AppendReq, streams.AppendResp>,
-        answer: sendUnaryData<streams.AppendResp>,
-      ) => this.#append(call, answer),
+    server.addService(StreamsService, {
+      read: (call: ServerWritableStream<ReadReq, ReadResp>) => this.#read(call),
+      append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) =>
+        this.#append(call, answer),
       delete: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
       tombstone: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
-      batchAppend: (call: ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>) => {
+      batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
         this.calls.batchAppend++
         call.destroy(serviceError(FAILURES.badRequest))
       },
     })
-    server.addService(featuresGrpc.ServerFeaturesService, {
-      getSupportedMethods: (
-        _call: ServerUnaryCall<shared.Empty, features.SupportedMethods>,
-        answer: sendUnaryData<features.SupportedMethods>,
-      ) => this.#features(answer),
+    server.addService(ServerFeaturesService, {
+      getSupportedMethods: (_call: ServerUnaryCall<Empty, SupportedMethods>, answer: sendUnaryData<SupportedMethods>) =>
+        this.#features(answer),
     })
-    server.addService(gossipGrpc.GossipService, {
-      read: (_call: ServerUnaryCall<shared.Empty, gossip.ClusterInfo>, answer: sendUnaryData<gossip.ClusterInfo>) =>
-        this.#gossip(answer),
+    server.addService(GossipService, {
+      read: (_call: ServerUnaryCall<Empty, ClusterInfo>, answer: sendUnaryData<ClusterInfo>) => this.#gossip(answer),
     })
     const { tls } = this.#options
     const credentials = tls
@@ -143,15 +148,12 @@ export class EventStoreDbServer {
     for (const subscriber of [...this.subscribers]) subscriber.silence()
   }
 
-  #append(
-    call: ServerReadableStream<streams.AppendReq, streams.AppendResp>,
-    answer: sendUnaryData<streams.AppendResp>,
-  ) {
+  #append(call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) {
     this.calls.append++
     let stream = ''
     let expected: ServerExpectation = 'any'
     const proposed: ProposedRecord[] = []
-    call.on('data', (message: streams.AppendReq) => {
+    call.on('data', (message: AppendReq) => {
       const options = message.getOptions()
       if (options !== undefined) {
         stream = streamNameOf(options.getStreamIdentifier())
@@ -172,7 +174,7 @@ export class EventStoreDbServer {
     stream: string,
     expected: ServerExpectation,
     proposed: readonly ProposedRecord[],
-    answer: sendUnaryData<streams.AppendResp>,
+    answer: sendUnaryData<AppendResp>,
   ) {
     const append = () => this.log.append(stream, expected, proposed)
     const say = (result: ServerAnswer) => sayAnswer(result, stream, expected, this.log.maxAppendSize, answer)
@@ -209,7 +211,7 @@ export class EventStoreDbServer {
     }
   }
 
-  #read(call: ServerWritableStream<streams.ReadReq, streams.ReadResp>) {
+  #read(call: ServerWritableStream<ReadReq, ReadResp>) {
     const isSubscription = call.request.getOptions()?.hasSubscription() ?? false
     if (isSubscription) this.calls.subscribe++
     else this.calls.read++
@@ -237,7 +239,7 @@ export class EventStoreDbServer {
     return asksForLeader > 0 && this.leader !== undefined ? notLeader(this.leader) : undefined
   }
 
-  #features(answer: sendUnaryData<features.SupportedMethods>) {
+  #features(answer: sendUnaryData<SupportedMethods>) {
     const fault = this.featureFaults.shift()
     if (fault === 'silence') return
     if (fault !== undefined) return answer(serviceError(fault))
@@ -248,9 +250,9 @@ export class EventStoreDbServer {
     answer(null, new features.SupportedMethods().setEventStoreServerVersion(this.version).setMethodsList([batchAppend]))
   }
 
-  #gossip(answer: sendUnaryData<gossip.ClusterInfo>) {
+  #gossip(answer: sendUnaryData<ClusterInfo>) {
     const { FOLLOWER, LEADER } = gossip.MemberInfo.VNodeState
-    const member = (address: string, port: number, state: gossip.MemberInfo.VNodeState) =>
+    const member = (address: string, port: number, state: MemberInfo.VNodeState) =>
       new gossip.MemberInfo()
         .setState(state)
         .setIsAlive(true)
@@ -267,7 +269,7 @@ function sayAnswer(
   stream: string,
   expected: ServerExpectation,
   maxAppendSize: number,
-  answer: sendUnaryData<streams.AppendResp>,
+  answer: sendUnaryData<AppendResp>,
 ) {
   switch (result.type) {
     case 'success':

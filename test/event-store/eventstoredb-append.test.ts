@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest'
+import { CursorEvents } from '../support/cursor-events.ts'
+import { FAILURES } from '../support/eventstoredb-messages.ts'
+import { collect, openOn, startServer } from '../support/eventstoredb-rig.ts'
+import type { AppendFault } from '../support/eventstoredb-server.ts'
+
+const STREAM = 'cursors-default/owner'
+
+describe('an append whose answer says nothing certain', () => {
+  const failures = Object.entries(FAILURES).filter(([name]) => name !== 'denied')
+  const faults: [string, AppendFault][] = [
+    ...failures.flatMap(([name, failure]): [string, AppendFault][] => [
+      [`${name}, stored`, { type: 'fail', stored: true, failure }],
+      [`${name}, not stored`, { type: 'fail', stored: false, failure }],
+    ]),
+    ['a refusal of the user, stored all the same', { type: 'fail', stored: true, failure: FAILURES.denied }],
+    ['a connection reset, stored', { type: 'reset', stored: true }],
+    ['a connection reset, not stored', { type: 'reset', stored: false }],
+    ['a server that falls silent, stored', { type: 'silence', stored: true }],
+    ['a server that falls silent, not stored', { type: 'silence', stored: false }],
+    ['a conflict that names what was expected', { type: 'nonsense_conflict' }],
+  ]
+
+  test.each(faults)('(%s) is unknown, and sent again it is stored once', async (_name, fault) => {
+    const server = await startServer()
+    const store = await openOn(server, { appendDeadlineMs: 300 })
+    const events = new CursorEvents(STREAM)
+    expect(await store.append(STREAM, 'no_stream', events.next(2))).toMatchObject({ type: 'acknowledged', revision: 1 })
+    const sent = events.next(3)
+
+    server.appendFaults.push(fault)
+    expect(await store.append(STREAM, 1, sent)).toMatchObject({ type: 'unknown' })
+    const again = await store.append(STREAM, 1, sent)
+
+    const stored = await collect(store.readStream(STREAM))
+    expect(again).toEqual({ type: 'acknowledged', revision: 4, position: stored.at(-1)?.position })
+    expect(stored.map(({ revision }) => revision)).toEqual([0, 1, 2, 3, 4])
+  })
+})
+
+describe('an append', () => {
+  test('that was stored is acknowledged although the server calls it a conflict', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const sent = new CursorEvents(STREAM).next(2)
+    server.appendFaults.push({ type: 'stored_but_conflict' })
+    expect(await store.append(STREAM, 'no_stream', sent)).toEqual({
+      type: 'acknowledged',
+      revision: 1,
+      position: server.log.stream(STREAM)[1]?.position,
+    })
+  })
+
+  test('whose answer has no position is acknowledged with the one that stands in the log', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    server.appendFaults.push({ type: 'no_position' })
+    expect(await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())).toEqual({
+      type: 'acknowledged',
+      revision: 0,
+      position: server.log.stream(STREAM)[0]?.position,
+    })
+  })
+
+  test('that lost to another is a conflict that names what was met, and writes as JSON', async () => {
+    const server = await startServer()
+    const [mine, others] = [await openOn(server), await openOn(server)]
+    await others.append(STREAM, 'no_stream', new CursorEvents(STREAM).next(3))
+    const conflict = await mine.append(STREAM, 'no_stream', new CursorEvents(STREAM).next(2))
+    // The client's error carries bigint fields, which JSON.stringify refuses.
+    expect(JSON.parse(JSON.stringify(conflict))).toEqual({
+      type: 'refused',
+      reason: 'conflict',
+      expected: 'no_stream',
+      actual: 2,
+    })
+    expect(await mine.append('cursors-default/nobody', 5, eventsFrom('cursors-default/nobody', 6))).toEqual({
+      type: 'refused',
+      reason: 'conflict',
+      expected: 5,
+      actual: 'no_stream',
+    })
+  })
+
+  test('that is sent again while the first copy waits for its answer is stored once, and the late answer harms nobody', async () => {
+    const server = await startServer()
+    const store = await openOn(server, { appendDeadlineMs: 300 })
+    const events = new CursorEvents(STREAM)
+    const sent = events.next()
+    let answerFirst = () => {}
+    server.appendFaults.push({ type: 'late', until: new Promise((resolve) => (answerFirst = resolve)) })
+    expect(await store.append(STREAM, 'no_stream', sent)).toMatchObject({ type: 'unknown' })
+    expect(await store.append(STREAM, 'no_stream', sent)).toMatchObject({ type: 'acknowledged', revision: 0 })
+    answerFirst()
+    expect(await store.append(STREAM, 0, events.next())).toMatchObject({ type: 'acknowledged', revision: 1 })
+    expect(server.log.stream(STREAM)).toHaveLength(2)
+  })
+
+  test('above 960 KiB is refused before it is sent', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const sent = server.calls.append
+    const large = new CursorEvents(STREAM).next(2, 'x'.repeat(480 * 1024))
+    expect(await store.append(STREAM, 'no_stream', large)).toMatchObject({ type: 'refused', reason: 'too_large' })
+    expect(server.calls.append).toBe(sent)
+    const fitting = new CursorEvents(STREAM).next(2, 'x'.repeat(479 * 1024))
+    expect(await store.append(STREAM, 'no_stream', fitting)).toMatchObject({ type: 'acknowledged', revision: 1 })
+  })
+
+  test("above the server's own limit is refused with a sentence that names its option", async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    server.log.maxAppendSize = 100
+    expect(await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())).toEqual({
+      type: 'refused',
+      reason: 'too_large',
+      message: 'The server takes up to 100 bytes in one append, see its option MaxAppendSize.',
+    })
+  })
+
+  test('to a stream that somebody deleted for good is refused as damaged', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    server.log.tombstone(STREAM)
+    expect(await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())).toMatchObject({
+      type: 'refused',
+      reason: 'damaged',
+    })
+  })
+
+  test('to a server that is away is unknown at once, and acknowledged when it is back', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const events = new CursorEvents(STREAM)
+    await store.append(STREAM, 'no_stream', events.next())
+    const sent = events.next()
+    server.kill()
+    expect(await store.append(STREAM, 0, sent)).toMatchObject({ type: 'unknown' })
+    await server.start()
+    await expect.poll(() => store.append(STREAM, 0, sent)).toMatchObject({ type: 'acknowledged', revision: 1 })
+  })
+
+  test('that is under way is answered before the log is closed, and later ones are refused', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const events = new CursorEvents(STREAM)
+    let answer = () => {}
+    server.appendFaults.push({ type: 'late', until: new Promise((resolve) => (answer = resolve)) })
+    const appending = store.append(STREAM, 'no_stream', events.next())
+    const closing = store.close()
+    expect(await store.append(STREAM, 0, events.next())).toMatchObject({ type: 'refused', reason: 'closed' })
+    answer()
+    await closing
+    expect(await appending).toMatchObject({ type: 'acknowledged', revision: 0 })
+  })
+})
+
+/** One event that claims to stand at this revision. */
+function eventsFrom(stream: string, revision: number) {
+  return new CursorEvents(stream).next(revision + 1).slice(-1)
+}
