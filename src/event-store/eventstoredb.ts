@@ -27,17 +27,16 @@ import {
   type ReadStreamOptions,
   type StoredEvent,
 } from './event-store.ts'
-import { withoutPassword } from './eventstoredb-address.ts'
 import { Appends } from './eventstoredb-appends.ts'
-import { Connection, serverVersion } from './eventstoredb-connection.ts'
-import { BackOff, within } from './eventstoredb-deadline.ts'
+import { Connection } from './eventstoredb-connection.ts'
+import { BackOff } from './eventstoredb-deadline.ts'
 import { openingError } from './eventstoredb-errors.ts'
 import { Notices } from './eventstoredb-notices.ts'
+import { assertServer, identify } from './eventstoredb-opening.ts'
 import { Reads } from './eventstoredb-reads.ts'
 import { assertAppendable } from './exported-line.ts'
 import { AppendWakes, followPages, type LogPage } from './follow.ts'
-import { identityOf, logOpened } from './log-identity.ts'
-import { ADMIN_STREAM } from './stream-names.ts'
+import { logOpened } from './log-identity.ts'
 
 export interface EventStoreDbOptions {
   /** `esdb://...` or `esdb+discover://...`, see eventstoredb-address.ts. */
@@ -105,9 +104,6 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   }
 }
 
-const VERSION_MIN = [23, 10] as const
-/** Unknown answers to LogOpened, one after another. */
-const OPEN_TRIES_MAX = 5
 const FOLLOW_RETRY_MS = 1_000
 const FOLLOW_RETRY_MS_MAX = 30_000
 
@@ -286,34 +282,4 @@ function closed(): LogError {
 
 function isRevision(from: number | undefined, step: 1 | -1): boolean {
   return from === undefined || (from >= 0 && (step === -1 || Number.isSafeInteger(from)))
-}
-
-/** The first call of all. Its client is not used again after a failure: it would repeat the first answer for ever. */
-async function assertServer(connection: Connection, address: string, deadlineMs: number): Promise<void> {
-  const { client } = connection
-  const version = await within(serverVersion(client), deadlineMs, 'Asking for the version')
-  const [major = Number.NaN, minor = 0] = version.split('.').map(Number)
-  const [majorMin, minorMin] = VERSION_MIN
-  if (major > majorMin || (major === majorMin && minor >= minorMin)) return
-  throw new LogError(
-    'log_unusable',
-    `The server at ${withoutPassword(address)} is too old: Verdict needs EventStoreDB ${majorMin}.${minorMin} or later, and this one says '${version}'.`,
-  )
-}
-
-/** LogOpened as event 0 of `admin`, written with no_stream: of several that open a new log at once, one writes, all read. */
-async function identify(appends: Appends, reads: Reads, opened: () => NewEvent[]): Promise<LogIdentity> {
-  const first = async () => (await reads.stream(ADMIN_STREAM, 'forwards', 0, 1)).events[0]
-  const found = await first()
-  if (found !== undefined) return identityOf(found)
-  const events = opened()
-  for (let tries = 1; ; tries++) {
-    const result = await appends.append(ADMIN_STREAM, 'no_stream', events)
-    if (result.type === 'acknowledged' || (result.type === 'refused' && result.reason === 'conflict')) {
-      return identityOf(await first())
-    }
-    if (result.type === 'refused' || tries === OPEN_TRIES_MAX) {
-      throw new LogError('log_unavailable', `The log could not be begun: ${result.message}`)
-    }
-  }
 }

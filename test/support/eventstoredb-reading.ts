@@ -32,15 +32,15 @@ type ReadCall = ServerWritableStream<ReadReq, ReadResp>
 
 export function answerRead(call: ReadCall, log: ServerLog, fault: ReadFault | undefined, subscribers: Set<Subscriber>) {
   const options = call.request.getOptions()
-  if (options === undefined) return void call.destroy(serviceError(FAILURES.badRequest))
+  if (options === undefined) return void call.emit('error', serviceError(FAILURES.badRequest))
   call.on('error', () => undefined)
   if (options.hasSubscription()) return subscribe(call, options, log, subscribers)
   const stream = options.getStream()
   const name = streamNameOf(stream?.getStreamIdentifier())
-  if (stream !== undefined && log.isDeleted(name)) return void call.destroy(serviceError(streamDeleted(name)))
-  if (options.getCount() === '0') return void call.destroy(serviceError(FAILURES.badRequest))
+  if (stream !== undefined && log.isDeleted(name)) return void call.emit('error', serviceError(streamDeleted(name)))
+  if (options.getCount() === '0') return void call.emit('error', serviceError(FAILURES.badRequest))
   const records = stream === undefined ? recordsOfAll(options, log) : recordsOfStream(options, log.stream(name))
-  if (records === undefined) return void call.destroy(serviceError(FAILURES.badRequest))
+  if (records === undefined) return void call.emit('error', serviceError(FAILURES.badRequest))
   if (stream !== undefined && log.stream(name).length === 0 && fault === undefined) {
     call.write(notFoundResponse(name))
     return void call.end()
@@ -50,7 +50,7 @@ export function answerRead(call: ReadCall, log: ServerLog, fault: ReadFault | un
     call.write(eventResponse(record))
   }
   if (fault === undefined) call.end()
-  else if (fault.type === 'fail') call.destroy(serviceError(fault.failure))
+  else if (fault.type === 'fail') call.emit('error', serviceError(fault.failure))
 }
 
 const BACKWARDS = 1
@@ -119,7 +119,7 @@ function subscribe(call: ReadCall, options: ReadReq.Options, log: ServerLog, sub
     end(failure) {
       forget()
       if (failure === undefined) call.end()
-      else call.destroy(serviceError(failure))
+      else call.emit('error', serviceError(failure))
     },
     silence: stop,
     forget,

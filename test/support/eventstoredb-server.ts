@@ -110,7 +110,7 @@ export class EventStoreDbServer {
       tombstone: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
       batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
         this.calls.batchAppend++
-        call.destroy(serviceError(FAILURES.badRequest))
+        call.emit('error', serviceError(FAILURES.badRequest))
       },
     })
     server.addService(ServerFeaturesService, {
@@ -218,7 +218,7 @@ export class EventStoreDbServer {
     const refused =
       this.#refusal(call.metadata.get('authorization')[0], call.metadata.get('requires-leader').length) ??
       (isSubscription ? this.subscriptionFaults.shift() : undefined)
-    if (refused !== undefined) return void call.destroy(serviceError(refused))
+    if (refused !== undefined) return void call.emit('error', serviceError(refused))
     if (!isSubscription) {
       this.calls.openReads++
       const over = () => {
