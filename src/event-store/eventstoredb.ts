@@ -91,11 +91,10 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   })
   try {
     await assertServer(forReads, connectionString, appendDeadlineMs)
-    const end = await reads.end()
     const identity = await identify(appends, reads, () =>
       logOpened({ logId: newLogId(), timeline: 1 }, now(), randomSalts()),
     )
-    await notices.start(end)
+    await notices.start(await reads.end())
     return new EventStoreDb({ identity, appends, reads, notices, wakes, listeners, closing, connections, now, random })
   } catch (error) {
     closing.abort(closed())
@@ -130,6 +129,8 @@ class EventStoreDb implements EventStore {
   }
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+    // A negative revision can't be written: the client says so long after it has taken the append.
+    if (expected !== 'no_stream' && expected < 0) throw new TypeError(`No stream ends at revision ${expected}.`)
     assertAppendable(stream, expected, events)
     if (this.#closedAt !== undefined) return { type: 'refused', reason: 'closed', message: CLOSED }
     return await this.#parts.appends.append(stream, expected, events)
