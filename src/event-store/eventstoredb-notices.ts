@@ -43,6 +43,8 @@ export class Notices {
   /** What the leader knew at the last sign of life. */
   #owed: bigint | undefined
   #drop: ((why: string) => void) | undefined
+  #isLive = false
+  #wasLive = false
 
   constructor(options: NoticesOptions) {
     this.#options = options
@@ -89,7 +91,10 @@ export class Notices {
       try {
         await this.#subscribe(client, () => {
           this.#backOff.reset()
-          if (this.#trouble !== undefined) tell({ type: 'unsure' })
+          // What was appended in between is still to come, but nobody can say that for sure.
+          if (this.#wasLive) tell({ type: 'unsure' })
+          this.#wasLive = true
+          this.#isLive = true
           this.#trouble = undefined
           this.#look()
           onLive()
@@ -122,6 +127,7 @@ export class Notices {
         if (isOver) return
         isOver = true
         this.#drop = undefined
+        this.#isLive = false
         clearTimeout(timer)
         closing.removeEventListener('abort', close)
         subscription.unsubscribe().catch(() => undefined)
@@ -172,7 +178,7 @@ export class Notices {
       try {
         const { events } = await reads.all(this.#position, undefined)
         this.#owed = events.at(-1)?.position
-        if (this.#drop !== undefined) this.#trouble = undefined
+        if (this.#isLive) this.#trouble = undefined
       } catch (error) {
         if (closing.aborted) return
         const message = `The leader does not answer: ${messageOf(error)}`
