@@ -10,6 +10,7 @@ import type { VerdictDoor } from './client/door.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { SettingsError, type SettingsInput, settingsOf } from './config.ts'
 import type { EventStore } from './event-store/event-store.ts'
+import { isEventStoreDbAddress } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
@@ -39,8 +40,9 @@ export interface EmbeddedNode {
 export const MEMORY_LOCATION = 'memory:'
 
 /**
- * Verdict over an embedded log: a file, made when it is missing, or `memory:`. What is acknowledged is on disk. Throws
- * LogError for a file that can't be opened, SettingsError for settings or kinds that contradict themselves.
+ * Verdict over a log: a file (`sqlite:PATH` or just the path), made when it is missing, `esdb://...` for an EventStoreDB, or
+ * `memory:`. What is acknowledged is on disk. Throws LogError for a log that can't be opened, SettingsError for settings or
+ * kinds that contradict themselves.
  */
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
   const { door } = await openNode(location, options)
@@ -77,8 +79,14 @@ async function openLog(
 ): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
   const now = () => clock.now()
   if (location === MEMORY_LOCATION) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
-  const store = await openSqliteStore({ path: location, lockWaitMs, now })
-  return { store, snapshots: openSnapshotCache(`${location}-snapshots`) }
+  if (isEventStoreDbAddress(location)) {
+    // Its client takes longer to load than everything else together.
+    const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+    return { store: await openEventStoreDb({ connectionString: location, now }), snapshots: memorySnapshotCache() }
+  }
+  const path = location.replace(/^sqlite:/, '')
+  const store = await openSqliteStore({ path, lockWaitMs, now })
+  return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */

@@ -56,7 +56,7 @@ describe('the packed package', () => {
     const tarball = succeed(source, 'npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder).trim()
 
     const modules = path.join(folder, 'node_modules')
-    for (const name of [...modulesOfUsers(), '@types/node', 'undici-types']) {
+    for (const name of new Set([...modulesOfUsers(), '@types/node', 'undici-types'])) {
       mkdirSync(path.dirname(path.join(modules, name)), { recursive: true })
       symlinkSync(path.join(HOUSE, 'node_modules', name), path.join(modules, name))
     }
@@ -101,6 +101,12 @@ describe('the packed package', () => {
     expect(naming).toEqual([])
   })
 
+  test("has doors whose types name no other client's types", () => {
+    // @eventstore/db-client brings types of its own for Node 16, which would meet the user's.
+    const reached = declarationsFrom(path.join(packed, 'dist/src'), ['index.d.ts', 'testing.d.ts'])
+    expect(reached.filter((file) => readFileSync(file, 'utf8').includes('@eventstore/'))).toEqual([])
+  })
+
   test('has a program that starts', () => {
     const program = path.join(packed, 'dist/src/cli/main.js')
     expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
@@ -128,6 +134,19 @@ function modulesOfUsers(): readonly string[] {
     // What lies inside another package's folder comes with that folder.
     place === '' || dev || place.lastIndexOf('node_modules/') > 0 ? [] : [place.replace('node_modules/', '')],
   )
+}
+
+/** These declarations and all that they import of ours, one from another. */
+function declarationsFrom(folder: string, doors: readonly string[]): readonly string[] {
+  const reached = new Set(doors.map((door) => path.join(folder, door)).filter(existsSync))
+  for (const file of reached) {
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+      /(?:from|import\() ?['"](\.[^'"]+)\.[jt]s['"]/g,
+    )) {
+      reached.add(path.join(path.dirname(file), `${specifier}.d.ts`))
+    }
+  }
+  return [...reached]
 }
 
 /** Runs a command and gives its output; a failure is thrown with all that it said. */
