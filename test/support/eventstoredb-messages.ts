@@ -5,6 +5,7 @@ import type { ProposedRecord, ServerExpectation, ServerRecord } from './eventsto
 import {
   type AppendReq,
   type AppendResp,
+  type BatchAppendReq,
   type ReadResp,
   type StreamIdentifier,
   shared,
@@ -22,7 +23,7 @@ export function expectationOf(options: AppendReq.Options): ServerExpectation {
   return Number(options.getRevision())
 }
 
-export function proposedOf(message: AppendReq.ProposedMessage): ProposedRecord {
+export function proposedOf(message: AppendReq.ProposedMessage | BatchAppendReq.ProposedMessage): ProposedRecord {
   const about = message.getMetadataMap()
   return {
     id: message.getId()?.getString() ?? '',

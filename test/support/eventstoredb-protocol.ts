@@ -13,6 +13,8 @@ export const features: typeof import('@eventstore/db-client/generated/serverfeat
 export const shared: typeof import('@eventstore/db-client/generated/shared_pb.js') = generated('shared_pb')
 export const streams: typeof import('@eventstore/db-client/generated/streams_pb.js') = generated('streams_pb')
 
+export const { Status }: typeof import('@eventstore/db-client/generated/status_pb.js') = generated('status_pb')
+
 export const { GossipService }: typeof import('@eventstore/db-client/generated/gossip_grpc_pb.js') =
   generated('gossip_grpc_pb')
 export const { ServerFeaturesService }: typeof import('@eventstore/db-client/generated/serverfeatures_grpc_pb.js') =

@@ -12,6 +12,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js'
+import { answerBatches } from './eventstoredb-batches.ts'
 import { type ProposedRecord, type ServerAnswer, type ServerExpectation, ServerLog } from './eventstoredb-log.ts'
 import {
   conflictResponse,
@@ -110,7 +111,7 @@ export class EventStoreDbServer {
       tombstone: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
       batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
         this.calls.batchAppend++
-        call.emit('error', serviceError(FAILURES.badRequest))
+        answerBatches(call, this.log)
       },
     })
     server.addService(ServerFeaturesService, {
