@@ -9,12 +9,11 @@
  * A server compares ids only, and with an exact expectation it compares them with the stored stream, on every node and
  * after restarts: to send the very same again is always right.
  */
-import { NO_STREAM } from '@eventstore/db-client'
 import type { AppendResult, ExpectedRevision, NewEvent } from './event-store.ts'
+import { appendsSettled, sendAppend } from './eventstoredb-batches.ts'
 import type { Connection } from './eventstoredb-connection.ts'
-import { within } from './eventstoredb-deadline.ts'
 import { failureOf, messageOf } from './eventstoredb-errors.ts'
-import { eventToSend } from './eventstoredb-events.ts'
+import { type EventToSend, eventToSend } from './eventstoredb-events.ts'
 import type { Reads } from './eventstoredb-reads.ts'
 import { nextRevision } from './exported-line.ts'
 
@@ -27,8 +26,6 @@ export interface AppendsOptions {
 /** The server takes 1 MiB of data in one append; what is around our texts must fit as well. */
 const APPEND_BYTES_MAX = 960 * 1024
 const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
-/** After the call's own deadline: promises of the client that never settle end here. */
-const DEADLINE_GRACE_MS = 250
 
 export class Appends {
   readonly #options: AppendsOptions
@@ -41,7 +38,7 @@ export class Appends {
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     const toSend = events.map(eventToSend)
-    const bytes = toSend.reduce((sum, event) => sum + event.bytes, 0)
+    const bytes = toSend.reduce((sum, { data, metadata }) => sum + data.length + (metadata?.length ?? 0), 0)
     if (bytes > APPEND_BYTES_MAX) {
       const message = `One append holds up to ${APPEND_BYTES_MAX} bytes, and this one has ${bytes}.`
       return { type: 'refused', reason: 'too_large', message }
@@ -51,8 +48,7 @@ export class Appends {
       return { type: 'refused', reason: 'busy', message }
     }
     this.#bytes += bytes
-    const data = toSend.map((event) => event.data)
-    const sending = this.#send(stream, expected, events, data)
+    const sending = this.#send(stream, expected, events, toSend)
     this.#inFlight.add(sending)
     try {
       return await sending
@@ -71,23 +67,14 @@ export class Appends {
     stream: string,
     expected: ExpectedRevision,
     events: readonly NewEvent[],
-    data: ReturnType<typeof eventToSend>['data'][],
+    toSend: readonly EventToSend[],
   ): Promise<AppendResult> {
     const { connection, deadlineMs } = this.#options
     const { client } = connection
     const last = nextRevision(expected) + events.length - 1
     try {
-      const answer = await within(
-        client.appendToStream(stream, data, {
-          expectedRevision: expected === 'no_stream' ? NO_STREAM : BigInt(expected),
-          deadline: deadlineMs,
-        }),
-        deadlineMs + DEADLINE_GRACE_MS,
-        `Appending to '${stream}'`,
-      )
-      if (answer.success && answer.position !== undefined && answer.nextExpectedRevision === BigInt(last)) {
-        return { type: 'acknowledged', revision: last, position: answer.position.commit }
-      }
+      const { revision, position } = await sendAppend(client, stream, expected, toSend, deadlineMs)
+      if (position !== undefined && revision === last) return { type: 'acknowledged', revision, position }
       return await this.#lookUp(stream, expected, events, undefined)
     } catch (error) {
       const failure = failureOf(error)
@@ -101,7 +88,7 @@ export class Appends {
         case 'stream_deleted':
           return { type: 'refused', reason: 'damaged', message: `Somebody deleted the stream '${stream}' for good.` }
         case 'stuck':
-          connection.replace(client)
+          connection.replace(client, appendsSettled(client))
           return { type: 'unknown', message: `Appending to '${stream}': ${failure.message}` }
         case 'access_denied':
           return { type: 'unknown', message: `Appending to '${stream}': the server refuses this user.` }

@@ -2,9 +2,15 @@
  * One client of the server at a time. A client that may be stuck with its node is replaced by a new one, which looks for
  * a node again; the old one is let go once nothing of it is awaited any more.
  */
+import { createRequire } from 'node:module'
+import type { Duplex } from 'node:stream'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { LogError } from './event-store.ts'
 import { assertAddress, withoutPassword } from './eventstoredb-address.ts'
+import { within } from './eventstoredb-deadline.ts'
+
+// Required, not imported: the client finds its connections by the very classes that it loaded.
+const { StreamsClient } = createRequire(import.meta.url)('@eventstore/db-client/generated/streams_grpc_pb.js')
 
 export type LogClient = EventStoreDBClient
 
@@ -28,23 +34,23 @@ export class Connection {
 
   /**
    * Goes on with a new client, unless somebody did so already. After UnknownError, DeadlineExceededError and time-outs the
-   * client stays with its node, also when that node has left the cluster.
+   * client stays with its node, also when that node has left the cluster. The old one is let go when `settled` is.
    */
-  replace(stuck: LogClient): void {
+  replace(stuck: LogClient, settled: Promise<void> = Promise.resolve()): void {
     if (stuck !== this.#client) return
     this.#client = clientOf(this.#address)
     this.#isUsed = false
-    this.#retire(stuck)
+    this.#retire(stuck, settled)
   }
 
   /** Ends every call, so that nothing keeps the process alive. */
   async close(): Promise<void> {
-    if (this.#isUsed) this.#retire(this.#client)
+    if (this.#isUsed) this.#retire(this.#client, Promise.resolve())
     await Promise.all(this.#retiring)
   }
 
-  #retire(client: LogClient): void {
-    const retiring = letGo(client).finally(() => this.#retiring.delete(retiring))
+  #retire(client: LogClient, settled: Promise<void>): void {
+    const retiring = settled.then(() => letGo(client)).finally(() => this.#retiring.delete(retiring))
     this.#retiring.add(retiring)
   }
 }
@@ -52,6 +58,14 @@ export class Connection {
 /** The version that the server tells, `unknown` when it is too old to tell one. Throws what the client throws. */
 export async function serverVersion(client: LogClient): Promise<string> {
   return (await insideOf(client).capabilities).serverVersion
+}
+
+/** The long call for appends, on the node that the client has chosen. A failure of the call moves the client on. */
+export function openBatches(client: LogClient): Promise<Duplex> {
+  const inside = insideOf(client)
+  const open = (grpc: GrpcClient) =>
+    grpc.batchAppend(...inside.callArguments({}, { deadline: Number.POSITIVE_INFINITY }))
+  return inside.GRPCStreamCreator(StreamsClient, 'append', open)()
 }
 
 function clientOf(address: string): LogClient {
@@ -64,18 +78,20 @@ function clientOf(address: string): LogClient {
     const why = error instanceof Error && !/position \d+/.test(error.message) ? error.message : 'it is not well-formed.'
     throw new LogError('log_unusable', `The address ${withoutPassword(address)} can't be used: ${why}`)
   }
-  // Batch appends of all clients of a process share one map of what is pending: the failure of one client's stream rejects
-  // the others' appends, and an answer that comes after it throws outside of any promise and ends the process. The stream
-  // also ends without a word and knows no deadline. A server that "supports" no batches is sent each append as a call of
-  // its own, which has none of this.
-  insideOf(client).supports = async () => false
   return client
 }
+
+const DISPOSE_MS_MAX = 2_000
 
 /** `dispose` ends the streams of a client and forgets its channel, whose socket would stay open. */
 async function letGo(client: LogClient): Promise<void> {
   try {
-    await client.dispose()
+    // It waits for streams that may never tell their end.
+    await within(client.dispose(), DISPOSE_MS_MAX, 'Letting go of a client')
+  } catch {
+    // Late or never: the channel is closed all the same.
+  }
+  try {
     const channel = await insideOf(client).getChannel()
     channel.close()
   } catch {
@@ -85,9 +101,14 @@ async function letGo(client: LogClient): Promise<void> {
 
 /** Protected members of version 6.2.1, which package.json pins; the tests of the fences hold that they are what they were. */
 interface ClientInside {
-  supports: () => Promise<boolean>
+  GRPCStreamCreator(service: unknown, name: string, open: (grpc: GrpcClient) => Duplex): () => Promise<Duplex>
+  callArguments(options: object, callOptions: object): readonly unknown[]
   readonly capabilities: Promise<{ readonly serverVersion: string }>
   getChannel(): Promise<{ close(): void }>
+}
+
+interface GrpcClient {
+  batchAppend(...args: readonly unknown[]): Duplex
 }
 
 function insideOf(client: LogClient): ClientInside {

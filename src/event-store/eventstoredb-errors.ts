@@ -2,6 +2,7 @@
 import {
   AccessDeniedError,
   CancelledError,
+  convertToCommandError,
   MaxAppendSizeExceededError,
   NotLeaderError,
   StreamDeletedError,
@@ -23,7 +24,20 @@ export type Failure =
   /** The client stays with this node; a new one is needed. */
   | { readonly type: 'stuck'; readonly message: string }
 
-export function failureOf(error: unknown): Failure {
+/** An append's failure as an answer told it, when no error of the client's stands for it. */
+export class AppendFailed extends Error {
+  override readonly name = 'AppendFailed'
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    super('message' in failure ? failure.message : failure.type)
+    this.failure = failure
+  }
+}
+
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof AppendFailed) return thrown.failure
+  const error = thrown instanceof Error ? convertToCommandError(thrown) : thrown
   if (error instanceof WrongExpectedVersionError) {
     const { actualVersion } = error
     return { type: 'conflict', actual: typeof actualVersion === 'bigint' ? Number(actualVersion) : 'no_stream' }

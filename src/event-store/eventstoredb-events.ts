@@ -2,36 +2,36 @@
  * Between our events and the server's. An event is stored as JSON so that the server's own tools and projections can read
  * it, and its data is exactly our exported line: {"hash":...,"body":{...},"content":{...}}.
  *
- *     append:  texts -> line -> JSON.parse -> client's JSON.stringify -> bytes
+ *     append:  texts -> line -> its bytes
  *     read:    bytes -> client's JSON.parse -> JSON.stringify -> line -> texts
  *
- * The client only takes and gives parsed data. Texts that JSON.stringify wrote, and the codec's texts are such, come back
- * byte for byte: integer-like keys already stand first and ascending, `__proto__` is a key like others, a lone surrogate
- * stays an escape, -0 was written as 0, a number has one shortest spelling. Any other text (spaces, 1.0, a key twice)
- * would come back in other bytes: then the line travels in the event's metadata as well, as one string, and that string
- * is what is read back.
+ * The client gives parsed data only. Texts that JSON.stringify wrote, and the codec's texts are such, come back byte for
+ * byte: integer-like keys already stand first and ascending, `__proto__` is a key like others, a lone surrogate stays an
+ * escape, -0 was written as 0, a number has one shortest spelling. Any other text (spaces, 1.0, a key twice) would come
+ * back in other bytes: then the line travels in the event's metadata as well, as one string, and that string is what is
+ * read back.
  */
-import { type EventData, jsonEvent, type ResolvedEvent } from '@eventstore/db-client'
+import type { ResolvedEvent } from '@eventstore/db-client'
 import { LogError, type NewEvent, type StoredEvent } from './event-store.ts'
 import { exportedLine, parseExportedLine } from './exported-line.ts'
 
 export interface EventToSend {
-  readonly data: EventData
-  readonly bytes: number
+  readonly id: string
+  readonly type: string
+  readonly data: Uint8Array
+  readonly metadata: Uint8Array | undefined
 }
 
 /** Throws TypeError for texts that are not JSON: only a defect of the caller comes this far. */
 export function eventToSend(event: NewEvent): EventToSend {
   const line = exportedLine(event).slice(0, -1)
-  const parsed = parse(line, event)
-  const isCanonical = JSON.stringify(parsed) === line
-  const data = jsonEvent({
+  const isCanonical = JSON.stringify(parse(line, event)) === line
+  return {
     id: event.id,
     type: event.type,
-    data: parsed,
-    ...(isCanonical ? {} : { metadata: { line } }),
-  })
-  return { data, bytes: Buffer.byteLength(line) * (isCanonical ? 1 : 2) }
+    data: Buffer.from(line),
+    metadata: isCanonical ? undefined : Buffer.from(JSON.stringify({ line })),
+  }
 }
 
 function parse(line: string, { id }: NewEvent): Record<string, unknown> {

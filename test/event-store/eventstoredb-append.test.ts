@@ -18,6 +18,8 @@ describe('an append whose answer says nothing certain', () => {
     ['a connection reset, not stored', { type: 'reset', stored: false }],
     ['a server that falls silent, stored', { type: 'silence', stored: true }],
     ['a server that falls silent, not stored', { type: 'silence', stored: false }],
+    ['a clean end of the stream of appends, stored', { type: 'end', stored: true }],
+    ['a clean end of the stream of appends, not stored', { type: 'end', stored: false }],
     ['a conflict that names what was expected', { type: 'nonsense_conflict' }],
   ]
 
@@ -60,6 +62,44 @@ describe('an append', () => {
       revision: 0,
       position: server.log.stream(STREAM)[0]?.position,
     })
+  })
+
+  // The client would look for the second answer in its map, find nothing, and end the process.
+  test('that is answered twice is answered once, and the next one as well', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const events = new CursorEvents(STREAM)
+    server.appendFaults.push({ type: 'twice' })
+    expect(await store.append(STREAM, 'no_stream', events.next())).toMatchObject({ type: 'acknowledged', revision: 0 })
+    expect(await store.append(STREAM, 0, events.next())).toMatchObject({ type: 'acknowledged', revision: 1 })
+  })
+
+  test('that waits for its answer loses nothing when another makes the client move to another node', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    let answer = () => {}
+    server.appendFaults.push(
+      { type: 'late', until: new Promise((resolve) => (answer = resolve)) },
+      { type: 'fail', stored: false, failure: FAILURES.notReady },
+    )
+    const waiting = store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())
+    const [other, third] = [new CursorEvents('cursors-default/other'), new CursorEvents('cursors-default/third')]
+    expect(await store.append(other.stream, 'no_stream', other.next())).toMatchObject({ type: 'unknown' })
+    expect(await store.append(third.stream, 'no_stream', third.next())).toMatchObject({ type: 'acknowledged' })
+    expect(server.calls.batchStreams).toBe(2)
+    answer()
+    expect(await waiting).toMatchObject({ type: 'acknowledged', revision: 0 })
+  })
+
+  test('of many that are sent at once keeps its order behind the one before it', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const events = new CursorEvents(STREAM)
+    const appends = Array.from({ length: 200 }, (_, index) =>
+      store.append(STREAM, index === 0 ? 'no_stream' : index - 1, events.next()),
+    )
+    expect((await Promise.all(appends)).map(({ type }) => type)).toEqual(Array(200).fill('acknowledged'))
+    expect(server.log.stream(STREAM)).toHaveLength(200)
   })
 
   test('that lost to another is a conflict that names what was met, and writes as JSON', async () => {

@@ -9,15 +9,7 @@ import { collect, openOn, startServer } from '../support/eventstoredb-rig.ts'
 const STREAM = 'cursors-default/owner'
 
 describe('the client', () => {
-  // Its batch appends share one map over all clients, know no deadline and may end the process.
-  test('sends every append as a call of its own, although the server offers batches', async () => {
-    const server = await startServer()
-    const store = await openOn(server)
-    const events = new CursorEvents(STREAM)
-    for (const expected of ['no_stream', 0, 1] as const) await store.append(STREAM, expected, events.next())
-    expect(server.calls).toMatchObject({ append: 4, batchAppend: 0 })
-  })
-
+  // What is pending would stand in one map over all clients of the process.
   test('of one log loses nothing when the server of another log is killed in the middle of its appends', async () => {
     const [doomed, healthy] = [await startServer(), await startServer()]
     const [first, second] = [await openOn(doomed), await openOn(healthy)]

@@ -1,11 +1,11 @@
 /**
- * The stream of batch appends, which the bare client uses and Verdict does not: one long call, appends correlated by an id.
- * Errors travel as statuses with details. Without faults: it is here for comparison.
+ * The stream of batch appends: one long call, appends correlated by an id, errors as statuses with details; and how an
+ * append is answered on it, or as a call of its own.
  */
 import { createRequire } from 'node:module'
 import type { ServerDuplexStream } from '@grpc/grpc-js'
-import type { ProposedRecord, ServerAnswer, ServerExpectation, ServerLog } from './eventstoredb-log.ts'
-import { proposedOf, streamNameOf } from './eventstoredb-messages.ts'
+import type { ProposedRecord, ServerAnswer, ServerExpectation } from './eventstoredb-log.ts'
+import { FAILURES, type GrpcFailure, proposedOf, serviceError, streamNameOf } from './eventstoredb-messages.ts'
 import { type BatchAppendReq, type BatchAppendResp, Status, shared, streams } from './eventstoredb-protocol.ts'
 
 const require = createRequire(import.meta.url)
@@ -21,7 +21,25 @@ interface Batch {
   readonly proposed: ProposedRecord[]
 }
 
-export function answerBatches(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>, log: ServerLog): void {
+/** How an append is answered, whichever way it came. */
+export interface AppendReply {
+  say(result: ServerAnswer, withoutPosition?: boolean): void
+  fail(failure: GrpcFailure): void
+  /** Ends the call without an answer, and without an error. */
+  end(): void
+}
+
+export interface ArrivedAppend {
+  readonly stream: string
+  readonly expected: ServerExpectation
+  readonly proposed: readonly ProposedRecord[]
+}
+
+export function takeBatches(
+  call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>,
+  maxAppendSize: () => number,
+  arrived: (append: ArrivedAppend, reply: AppendReply) => void,
+): void {
   const open = new Map<string, Batch>()
   call.on('error', () => undefined)
   call.on('end', () => call.end())
@@ -37,8 +55,26 @@ export function answerBatches(call: ServerDuplexStream<BatchAppendReq, BatchAppe
     open.delete(id)
     const stream = streamNameOf(batch.options.getStreamIdentifier())
     const expected = batchExpectation(batch.options)
-    const answer = answerOf(log.append(stream, expected, batch.proposed), expected, log.maxAppendSize)
-    call.write(answer.setCorrelationId(correlation).setStreamIdentifier(batch.options.getStreamIdentifier()))
+    const write = (answer: BatchAppendResp) => {
+      call.write(answer.setCorrelationId(correlation).setStreamIdentifier(batch.options.getStreamIdentifier()))
+    }
+    arrived(
+      { stream, expected, proposed: batch.proposed },
+      {
+        say(result, withoutPosition = false) {
+          const answer = answerOf(result, expected, maxAppendSize())
+          if (withoutPosition) answer.getSuccess()?.setNoPosition(new Empty())
+          write(answer)
+        },
+        fail(failure) {
+          // Only these two break the call; all else is an answer.
+          if (failure === FAILURES.brokenStream || failure === FAILURES.keepAlive) {
+            call.emit('error', serviceError(failure))
+          } else write(new streams.BatchAppendResp().setError(failedStatus(failure)))
+        },
+        end: () => void call.end(),
+      },
+    )
   })
 }
 
@@ -83,6 +119,14 @@ function answerOf(result: ServerAnswer, expected: ServerExpectation, maxAppendSi
 const INVALID_ARGUMENT = 3
 const NOT_FOUND = 5
 const ALREADY_EXISTS = 6
+
+function failedStatus(failure: GrpcFailure) {
+  if (failure === FAILURES.denied) return statusOf('AccessDenied', new Uint8Array(), Number(failure.code))
+  if (failure === FAILURES.deadline) return statusOf('Timeout', new Uint8Array(), Number(failure.code))
+  const any = new Any()
+  any.pack(new Uint8Array(), 'google.protobuf.Empty')
+  return new Status().setCode(Number(failure.code)).setMessage(failure.details).setDetails(any)
+}
 
 function statusOf(name: string, details: Uint8Array, code: number) {
   const any = new Any()

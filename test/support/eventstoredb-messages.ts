@@ -111,6 +111,8 @@ export const FAILURES = {
   forwardTimeout: { code: status.ABORTED, details: 'Operation timed out: Forwarding timeout' },
   deadline: { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' },
   brokenStream: { code: status.INTERNAL, details: 'Received RST_STREAM with code 0 (Call ended without gRPC status)' },
+  /** A client that heard nothing from a stopped node. */
+  keepAlive: { code: status.UNAVAILABLE, details: 'Connection dropped' },
   denied: { code: status.PERMISSION_DENIED, details: 'Access Denied', trailers: { exception: 'access-denied' } },
   badRequest: { code: status.UNKNOWN, details: 'Exception was thrown by handler.' },
 } as const satisfies Record<string, GrpcFailure>

@@ -12,7 +12,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js'
-import { answerBatches } from './eventstoredb-batches.ts'
+import { type AppendReply, type ArrivedAppend, takeBatches } from './eventstoredb-batches.ts'
 import { type ProposedRecord, type ServerAnswer, type ServerExpectation, ServerLog } from './eventstoredb-log.ts'
 import {
   conflictResponse,
@@ -53,6 +53,10 @@ export type AppendFault =
   | { readonly type: 'silence'; readonly stored: boolean }
   /** Stores at once and answers when it is let. */
   | { readonly type: 'late'; readonly until: Promise<void> }
+  /** Ends the call of all appends cleanly, without an answer. */
+  | { readonly type: 'end'; readonly stored: boolean }
+  /** Answers twice. */
+  | { readonly type: 'twice' }
   /** Breaks every connection in the middle of the call. */
   | { readonly type: 'reset'; readonly stored: boolean }
   /** Stores, and says that the expectation was wrong, as to a retry that crosses its first copy. */
@@ -83,7 +87,7 @@ export class EventStoreDbServer {
   leader: { readonly address: string; readonly port: number } | undefined
   /** Refuses everybody. */
   deniesAll = false
-  readonly calls = { append: 0, batchAppend: 0, read: 0, subscribe: 0, openReads: 0 }
+  readonly calls = { append: 0, batchStreams: 0, read: 0, subscribe: 0, openReads: 0 }
   readonly subscribers = new Set<Subscriber>()
   port = 0
   readonly #options: ServerOptions
@@ -110,8 +114,8 @@ export class EventStoreDbServer {
       delete: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
       tombstone: (_call: unknown, answer: sendUnaryData<never>) => answer(serviceError(FAILURES.badRequest)),
       batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
-        this.calls.batchAppend++
-        answerBatches(call, this.log)
+        this.calls.batchStreams++
+        this.#batches(call)
       },
     })
     server.addService(ServerFeaturesService, {
@@ -167,46 +171,62 @@ export class EventStoreDbServer {
     call.on('end', () => {
       const refused = this.#refusal(call.metadata.get('authorization')[0], call.metadata.get('requires-leader').length)
       if (refused !== undefined) return answer(serviceError(refused))
-      this.#answerAppend(stream, expected, proposed, answer)
+      this.#answerAppend(
+        { stream, expected, proposed },
+        {
+          say: (result, withoutPosition) =>
+            sayAnswer(result, stream, expected, this.log.maxAppendSize, answer, withoutPosition),
+          fail: (failure) => answer(serviceError(failure)),
+          end: () => answer(serviceError(FAILURES.badRequest)),
+        },
+      )
     })
   }
 
-  #answerAppend(
-    stream: string,
-    expected: ServerExpectation,
-    proposed: readonly ProposedRecord[],
-    answer: sendUnaryData<AppendResp>,
-  ) {
-    const append = () => this.log.append(stream, expected, proposed)
-    const say = (result: ServerAnswer) => sayAnswer(result, stream, expected, this.log.maxAppendSize, answer)
+  #batches(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) {
+    const [authorization] = call.metadata.get('authorization')
+    const refused = this.#refusal(authorization, call.metadata.get('requires-leader').length)
+    if (refused !== undefined) {
+      call.emit('error', serviceError(refused))
+      return
+    }
+    takeBatches(
+      call,
+      () => this.log.maxAppendSize,
+      (append, reply) => {
+        this.calls.append++
+        this.#answerAppend(append, reply)
+      },
+    )
+  }
+
+  #answerAppend({ stream, expected, proposed }: ArrivedAppend, reply: AppendReply) {
     const fault = this.appendFaults.shift()
-    if (fault === undefined) return say(append())
-    switch (fault.type) {
-      case 'fail':
-        if (fault.stored) append()
-        return answer(serviceError(fault.failure))
-      case 'silence':
-        if (fault.stored) append()
-        return
-      case 'late': {
-        const result = append()
-        void fault.until.then(() => say(result))
-        return
-      }
-      case 'reset':
-        if (fault.stored) append()
-        this.#server?.drain(`localhost:${this.port}`, 0)
-        return
-      case 'stored_but_conflict': {
-        append()
-        return answer(null, conflictResponse(expected, this.log.stream(stream).length - 1))
-      }
-      case 'no_position': {
-        const result = append()
-        return result.type === 'success' ? answer(null, successResponse(result.revision, undefined)) : say(result)
-      }
+    const isStored = fault === undefined || !('stored' in fault) || fault.stored
+    const stored =
+      isStored && fault?.type !== 'nonsense_conflict' ? this.log.append(stream, expected, proposed) : undefined
+    const met: ServerAnswer = stored ?? { type: 'wrong_expected_version', current: expectedAsMet(expected) }
+    switch (fault?.type) {
+      case undefined:
       case 'nonsense_conflict':
-        return answer(null, conflictResponse(expected, expected === 'no_stream' ? expected : Number(expected)))
+        return reply.say(met)
+      case 'fail':
+        return reply.fail(fault.failure)
+      case 'silence':
+        return
+      case 'late':
+        return void fault.until.then(() => reply.say(met))
+      case 'reset':
+        return this.#server?.drain(`localhost:${this.port}`, 0)
+      case 'end':
+        return reply.end()
+      case 'twice':
+        reply.say(met)
+        return reply.say(met)
+      case 'stored_but_conflict':
+        return reply.say({ type: 'wrong_expected_version', current: this.log.stream(stream).length - 1 })
+      case 'no_position':
+        return reply.say(met, true)
       default:
         return fault satisfies never
     }
@@ -271,10 +291,11 @@ function sayAnswer(
   expected: ServerExpectation,
   maxAppendSize: number,
   answer: sendUnaryData<AppendResp>,
+  withoutPosition = false,
 ) {
   switch (result.type) {
     case 'success':
-      return answer(null, successResponse(result.revision, result.position))
+      return answer(null, successResponse(result.revision, withoutPosition ? undefined : result.position))
     case 'wrong_expected_version':
       return answer(null, conflictResponse(expected, result.current))
     case 'too_large':
@@ -284,4 +305,8 @@ function sayAnswer(
     default:
       return result satisfies never
   }
+}
+
+function expectedAsMet(expected: ServerExpectation): number | 'no_stream' {
+  return typeof expected === 'number' ? expected : 'no_stream'
 }
