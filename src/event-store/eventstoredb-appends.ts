@@ -88,7 +88,7 @@ export class Appends {
         case 'stream_deleted':
           return { type: 'refused', reason: 'damaged', message: `Somebody deleted the stream '${stream}' for good.` }
         case 'stuck':
-          connection.replace(client, appendsSettled(client))
+          connection.replace(client, appendsSettled(client, deadlineMs))
           return { type: 'unknown', message: `Appending to '${stream}': ${failure.message}` }
         case 'access_denied':
           return { type: 'unknown', message: `Appending to '${stream}': the server refuses this user.` }

@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream'
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { ExpectedRevision } from './event-store.ts'
 import { type LogClient, openBatches } from './eventstoredb-connection.ts'
-import { OutOfTime } from './eventstoredb-deadline.ts'
+import { OutOfTime, within } from './eventstoredb-deadline.ts'
 import { AppendFailed } from './eventstoredb-errors.ts'
 import type { EventToSend } from './eventstoredb-events.ts'
 
@@ -55,13 +55,18 @@ export async function sendAppend(
     opening.catch(forget)
     streamOf.set(client, opening)
   }
-  return (await opening).send(stream, expected, events, deadlineMs)
+  // Looking for a node may take the client much longer than any deadline.
+  const batches = await within(opening, deadlineMs, 'looking for a node')
+  return batches.send(stream, expected, events, deadlineMs)
 }
 
-/** Once nothing is pending on this client any more. */
-export async function appendsSettled(client: LogClient): Promise<void> {
+/** Once nothing is pending on this client any more, or the deadline of all that is has passed. */
+export async function appendsSettled(client: LogClient, deadlineMs: number): Promise<void> {
+  const opening = streamOf.get(client)
+  if (opening === undefined) return
   try {
-    await (await streamOf.get(client))?.settled()
+    const settling = opening.then((batches) => batches.settled())
+    await within(settling, deadlineMs, 'settling')
   } catch {
     // It never opened.
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { AppendResult, NewEvent } from '../../src/event-store/event-store.ts'
 import { CursorEvents } from '../support/cursor-events.ts'
 import { FAILURES } from '../support/eventstoredb-messages.ts'
 import { collect, openOn, startServer } from '../support/eventstoredb-rig.ts'
@@ -194,6 +195,68 @@ describe('an append', () => {
     expect(await appending).toMatchObject({ type: 'acknowledged', revision: 0 })
   })
 })
+
+describe('four writers on two stores in a storm of faults', () => {
+  const storms: readonly AppendFault[] = [
+    ...Object.values(FAILURES).flatMap((failure): AppendFault[] => [
+      { type: 'fail', stored: true, failure },
+      { type: 'fail', stored: false, failure },
+    ]),
+    { type: 'reset', stored: true },
+    { type: 'reset', stored: false },
+    { type: 'end', stored: true },
+    { type: 'end', stored: false },
+    { type: 'silence', stored: true },
+    { type: 'twice' },
+    { type: 'stored_but_conflict' },
+    { type: 'no_position' },
+  ]
+
+  test.each([1, 2, 3])('lose nothing, store nothing twice, and agree on every revision (seed %i)', async (seed) => {
+    const server = await startServer()
+    const stores = [await openOn(server, { appendDeadlineMs: 80 }), await openOn(server, { appendDeadlineMs: 80 })]
+    const random = seeded(seed)
+    const write = async (writer: number): Promise<NewEvent[]> => {
+      const events = new CursorEvents(`cursors-default/${writer}`)
+      const written: NewEvent[] = []
+      while (written.length < 60) {
+        const sent = events.next(1 + Math.floor(random() * 3))
+        const expected = written.length === 0 ? 'no_stream' : written.length - 1
+        if (random() < 0.4) server.appendFaults.push(storms[Math.floor(random() * storms.length)] ?? { type: 'twice' })
+        // The node changes as well: what one store did not learn, the other resolves.
+        for (let result = await append(); result.type !== 'acknowledged'; result = await append()) {
+          expect(result.type).toBe('unknown')
+        }
+        written.push(...sent)
+
+        function append() {
+          return (stores[Math.floor(random() * 2)] ?? stores[0])?.append(
+            events.stream,
+            expected,
+            sent,
+          ) as Promise<AppendResult>
+        }
+      }
+      return written
+    }
+    const written = await Promise.all([0, 1, 2, 3].map(write))
+    for (const [writer, events] of written.entries()) {
+      const stored = server.log.stream(`cursors-default/${writer}`)
+      expect(stored.map(({ id }) => id)).toEqual(events.map(({ id }) => id))
+    }
+  })
+})
+
+/** Mulberry32: the same numbers for the same seed. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
 
 /** One event that claims to stand at this revision. */
 function eventsFrom(stream: string, revision: number) {
