@@ -3,6 +3,7 @@
  *
  *     success                    acknowledged
  *     WrongExpectedVersion       read from expected + 1:  our ids stand there -> acknowledged, others or none -> conflict
+ *     server gave up waiting     the same, but what does not stand there may still come: unknown
  *     too large, deleted stream  refused
  *     everything else            unknown: also errors that look definite were followed by stored events
  *
@@ -90,6 +91,9 @@ export class Appends {
         case 'stuck':
           connection.replace(client, appendsSettled(client, deadlineMs))
           return { type: 'unknown', message: `Appending to '${stream}': ${failure.message}` }
+        case 'timed_out':
+          connection.replace(client, appendsSettled(client, deadlineMs))
+          return await this.#lookUp(stream, expected, events, undefined)
         case 'access_denied':
           return { type: 'unknown', message: `Appending to '${stream}': the server refuses this user.` }
         case 'stream_not_found':
@@ -122,7 +126,10 @@ export class Appends {
         isLast = page.isLast
       }
       if (actual !== undefined && actual !== expected) return conflict(expected, actual)
-      return { type: 'unknown', message: `Appending to '${stream}': the server's answer and its stream disagree.` }
+      return {
+        type: 'unknown',
+        message: `Appending to '${stream}': what was sent does not stand there, and may still come.`,
+      }
     } catch (error) {
       return { type: 'unknown', message: `Appending to '${stream}': ${messageOf(error)}` }
     }

@@ -192,6 +192,8 @@ function failureIn(answer: BatchAppendResp): AppendFailed {
       return new AppendFailed({ type: 'stream_deleted' })
     case `${DETAILS}AccessDenied`:
       return new AppendFailed({ type: 'access_denied' })
+    case `${DETAILS}Timeout`:
+      return new AppendFailed({ type: 'timed_out' })
     default:
       return new AppendFailed({ type: 'stuck', message })
   }

@@ -19,6 +19,8 @@ export type Failure =
   | { readonly type: 'stream_not_found' }
   | { readonly type: 'stream_deleted' }
   | { readonly type: 'access_denied' }
+  /** The server gave up waiting, for a copy of the same append as well: it may be stored by now, or later. */
+  | { readonly type: 'timed_out' }
   /** The client looks for another node with its next call. */
   | { readonly type: 'reconnects'; readonly message: string }
   /** The client stays with this node; a new one is needed. */

@@ -129,8 +129,6 @@ class EventStoreDb implements EventStore {
   }
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
-    // A negative revision can't be written: the client says so long after it has taken the append.
-    if (expected !== 'no_stream' && expected < 0) throw new TypeError(`No stream ends at revision ${expected}.`)
     assertAppendable(stream, expected, events)
     if (this.#closedAt !== undefined) return { type: 'refused', reason: 'closed', message: CLOSED }
     return await this.#parts.appends.append(stream, expected, events)
@@ -151,7 +149,7 @@ class EventStoreDb implements EventStore {
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
     const step = direction === 'forwards' ? 1 : -1
-    let from = options.from ?? (step === 1 ? 0 : undefined)
+    let from = step === 1 ? Math.max(options.from ?? 0, 0) : options.from
     let given = 0
     while (given < limit && isRevision(from, step)) {
       this.#assertOpen(signal)
