@@ -20,3 +20,14 @@ test.each(['memory:', 'sqlite:', 'a path', 'esdb:'])('verdict runs an operation 
   expect(operation).toMatchObject({ status: 'completed' })
   await verdict.close()
 })
+
+test('on one EventStoreDB a node answers for what another node began and ended', async () => {
+  const server = await startServer()
+  const [one, two] = [await openVerdict(server.url), await openVerdict(server.url)]
+  let finish = (_result: string) => {}
+  const begun = await one.start('export', {}, () => new Promise<string>((resolve) => (finish = resolve)))
+  const outcome = two.operation(begun.id).outcome()
+  finish('done')
+  expect(await outcome).toEqual({ status: 'completed', result: 'done' })
+  await Promise.all([one.close(), two.close()])
+})
