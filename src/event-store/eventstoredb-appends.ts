@@ -96,6 +96,7 @@ export class Appends {
           return await this.#lookUp(stream, expected, events, undefined)
         case 'access_denied':
           return { type: 'unknown', message: `Appending to '${stream}': the server refuses this user.` }
+        case 'invalid_position':
         case 'stream_not_found':
         case 'reconnects':
           return { type: 'unknown', message: `Appending to '${stream}': ${messageOf(error)}` }

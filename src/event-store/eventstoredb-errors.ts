@@ -18,6 +18,8 @@ export type Failure =
   | { readonly type: 'too_large'; readonly bytesMax: number }
   | { readonly type: 'stream_not_found' }
   | { readonly type: 'stream_deleted' }
+  /** No record begins at the position that the read was to begin at. */
+  | { readonly type: 'invalid_position' }
   | { readonly type: 'access_denied' }
   /** The server gave up waiting, for a copy of the same append as well: it may be stored by now, or later. */
   | { readonly type: 'timed_out' }
@@ -49,6 +51,7 @@ export function failureOf(thrown: unknown): Failure {
   if (error instanceof StreamDeletedError) return { type: 'stream_deleted' }
   if (error instanceof AccessDeniedError || isPermissionDenied(error)) return { type: 'access_denied' }
   const message = messageOf(error)
+  if (/invalid ?position/i.test(message)) return { type: 'invalid_position' }
   if (error instanceof UnavailableError || error instanceof CancelledError || error instanceof NotLeaderError) {
     return { type: 'reconnects', message }
   }

@@ -70,23 +70,43 @@ export class Reads {
     prefixes: readonly string[] | undefined,
     signal?: AbortSignal,
   ): Promise<LogPage> {
+    if (after === undefined || after <= 0n) return this.#all(undefined, 0n, prefixes, signal)
+    try {
+      return await this.#all(after, after, prefixes, signal)
+    } catch (error) {
+      if (!(error instanceof NotARecord)) throw error
+    }
+    // The server reads from the beginning of a record only, and this position is none: look for what lies behind it.
+    for (let from: bigint | undefined; ; ) {
+      const page = await this.#all(from, after, prefixes, signal)
+      if (page.isLast || page.through > after) return { ...page, through: page.through > after ? page.through : after }
+      from = page.through
+    }
+  }
+
+  async #all(
+    from: bigint | undefined,
+    after: bigint,
+    prefixes: readonly string[] | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<LogPage> {
     // The client's `readAll` sends no filter, whatever it is given: what is not wanted is left out here.
     const { events, isCut } = await this.#page('Reading the log', signal, (client) =>
       client.readAll({
         direction: FORWARDS,
-        fromPosition: after === undefined ? START : { commit: after, prepare: after },
+        fromPosition: from === undefined ? START : { commit: from, prepare: from },
         maxCount: EVENTS_PER_PAGE,
         requiresLeader: true,
       }),
     )
-    let through = after ?? 0n
+    let through = from ?? 0n
     const wanted: StoredEvent[] = []
     for (const resolved of events) {
       const position = resolved.event?.position?.commit
       // Reading forwards begins with the event at the position itself.
-      if (position === undefined || (after !== undefined && position <= after)) continue
+      if (position === undefined || (from !== undefined && position <= from)) continue
       through = position
-      const stored = wantedEvent(resolved, prefixes)
+      const stored = position > after ? wantedEvent(resolved, prefixes) : undefined
       if (stored !== undefined) wanted.push(stored)
     }
     return { events: wanted, through, isLast: !isCut && events.length < EVENTS_PER_PAGE }
@@ -114,6 +134,7 @@ export class Reads {
         ended.throwIfAborted()
         const failure = failureOf(error)
         if (failure.type === 'stream_not_found') return { events: [], isCut: false }
+        if (failure.type === 'invalid_position') throw new NotARecord(doing, { cause: error })
         if (failure.type === 'access_denied') {
           throw new LogError('log_unusable', `${doing}: the server refuses this user.`, { cause: error })
         }
@@ -130,6 +151,8 @@ export class Reads {
     }
   }
 }
+
+class NotARecord extends Error {}
 
 /** Both of the client's readers, by what is used of them. */
 interface Page extends AsyncIterable<ResolvedEvent> {

@@ -167,7 +167,7 @@ class EventStoreDb implements EventStore {
 
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     const { prefixes, limit = Number.POSITIVE_INFINITY, signal } = options
-    let after = options.after || undefined
+    let { after } = options
     for (let given = 0; given < limit; ) {
       this.#assertOpen(signal)
       const page = await this.#parts.reads.all(after, prefixes, signal)
@@ -243,7 +243,7 @@ class EventStoreDb implements EventStore {
         const { looks } = notices
         if (looked === looks && after >= notices.position) return { events: [], through: after, isLast: true }
         try {
-          const page = await reads.all(after || undefined, prefixes, ended)
+          const page = await reads.all(after, prefixes, ended)
           if (page.isLast) looked = looks
           backOff.reset()
           return page

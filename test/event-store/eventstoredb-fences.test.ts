@@ -84,6 +84,24 @@ describe('the client', () => {
     ])
   })
 
+  // The server reads from the beginning of a record only.
+  test('reads the log behind any position, whether an event stands there or not', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next(1_100))
+    const positions = server.log.stream(STREAM).map(({ position }) => position)
+    const behind = async (after: bigint) =>
+      (await collect(store.readAll({ after, prefixes: [STREAM] }))).map(({ position }) => position)
+    const [first = 0n] = positions
+    const late = positions[1_050] ?? 0n
+    expect(await behind(late)).toEqual(positions.slice(1_051))
+    expect(await behind(late - 1n)).toEqual(positions.slice(1_050))
+    expect(await behind(late + 1n)).toEqual(positions.slice(1_051))
+    expect(await behind(first - 1n)).toEqual(positions)
+    expect(await behind(-1n)).toEqual(positions)
+    expect(await behind(1n << 60n)).toEqual([])
+  })
+
   // Leaving `for await` does not cancel its call.
   test('has no call open once a reader is left or aborted, and its late errors end no process', async () => {
     const server = await startServer()

@@ -114,6 +114,7 @@ export const FAILURES = {
   /** A client that heard nothing from a stopped node. */
   keepAlive: { code: status.UNAVAILABLE, details: 'Connection dropped' },
   denied: { code: status.PERMISSION_DENIED, details: 'Access Denied', trailers: { exception: 'access-denied' } },
+  invalidPosition: { code: status.UNKNOWN, details: 'Unexpected ReadAllResult: InvalidPosition' },
   badRequest: { code: status.UNKNOWN, details: 'Exception was thrown by handler.' },
 } as const satisfies Record<string, GrpcFailure>
 

@@ -40,7 +40,9 @@ export function answerRead(call: ReadCall, log: ServerLog, fault: ReadFault | un
   if (stream !== undefined && log.isDeleted(name)) return void call.emit('error', serviceError(streamDeleted(name)))
   if (options.getCount() === '0') return void call.emit('error', serviceError(FAILURES.badRequest))
   const records = stream === undefined ? recordsOfAll(options, log) : recordsOfStream(options, log.stream(name))
-  if (records === undefined) return void call.emit('error', serviceError(FAILURES.badRequest))
+  if (records === undefined) {
+    return void call.emit('error', serviceError(stream === undefined ? FAILURES.invalidPosition : FAILURES.badRequest))
+  }
   if (stream !== undefined && log.stream(name).length === 0 && fault === undefined) {
     call.write(notFoundResponse(name))
     return void call.end()
@@ -68,7 +70,10 @@ function recordsOfStream(
   return revision === undefined ? undefined : stored.slice(Math.min(revision, stored.length))
 }
 
-/** Inclusive forwards, exclusive backwards; never filtered, since this client never sends a filter here. */
+/**
+ * Inclusive forwards, exclusive backwards; never filtered, since this client never sends a filter here. Undefined: the
+ * server fails, from the end or from where no record begins.
+ */
 function recordsOfAll(options: ReadReq.Options, log: ServerLog): readonly ServerRecord[] | undefined {
   const from = options.getAll()
   const position = from?.hasPosition() ? BigInt(from.getPosition()?.getCommitPosition() ?? 0) : undefined
@@ -77,7 +82,10 @@ function recordsOfAll(options: ReadReq.Options, log: ServerLog): readonly Server
     return log.records.filter((record) => position === undefined || record.position < position).reverse()
   }
   if (from?.hasEnd()) return undefined
-  return position === undefined ? log.records : log.records.slice(indexAt(log.records, position))
+  if (position === undefined) return log.records
+  const index = indexAt(log.records, position)
+  const isRecord = index === log.records.length || log.records[index]?.position === position
+  return isRecord ? log.records.slice(index) : undefined
 }
 
 /** The first record at the position or behind it. */
