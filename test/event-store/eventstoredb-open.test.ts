@@ -205,6 +205,16 @@ describe('in a cluster', () => {
     expect(follower.calls).toMatchObject({ append: 0, read: 0, subscribe: 0 })
   })
 
+  test('that can not be found is named as such', async () => {
+    const server = await startServer()
+    server.kill()
+    const connectionString = `esdb+discover://localhost:${server.port}?tls=false`
+    await expect(openOn(server, { connectionString })).rejects.toMatchObject({
+      code: 'log_unavailable',
+      message: expect.stringContaining('Failed to discover after 10 attempts.'),
+    })
+  })
+
   test('a change of leader in the middle of reading loses and doubles nothing', async () => {
     const server = await startServer()
     const store = await openOn(server)
