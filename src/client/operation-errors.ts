@@ -1,6 +1,5 @@
 /** What the API throws. Each class carries what a program needs to decide; the message is a sentence for people. */
 import type { Outcome } from '../authority/operation.ts'
-import type { FeedRow } from '../authority/registry.ts'
 import type { Rejection, RejectionCode, RejectionFacts } from '../authority/rejections.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import type { CompletionPage, WaitAnswer } from './door.ts'
@@ -146,8 +145,9 @@ export class CompletionsDropped extends Error {
   readonly gap: FeedGap
 
   constructor(gap: FeedGap) {
-    const first: FeedRow['sequence'] = gap.requestedAfter + 1
-    super(`completions ${first} to ${gap.droppedThrough} were dropped by retention; the newest is ${gap.watermark}`)
+    super(
+      `completions ${gap.requestedAfter + 1} to ${gap.droppedThrough} were dropped by retention; the newest is ${gap.watermark}`,
+    )
     this.gap = gap
   }
 }
