@@ -15,7 +15,7 @@ import Database from 'better-sqlite3'
 import type { AppendAnswer, PackedAppend } from './append-packing.ts'
 import type { RefusalReason } from './event-store.ts'
 import { type AppendsOfOthers, type AppendTable, createAppendTable } from './sqlite-appends.ts'
-import { connect } from './sqlite-file.ts'
+import { connect, tryToWrite } from './sqlite-file.ts'
 
 export type WriterHealth =
   | { readonly status: 'ok' }
@@ -57,7 +57,12 @@ export class SqliteCommits {
     const opened = openTable(options)
     this.#db = opened.db
     this.#table = opened.table
-    if (this.lock()) this.unlock()
+    try {
+      tryToWrite(this.#db)
+    } catch (error) {
+      // That the file may only be read is said at once, not at the first append.
+      if (sqliteCode(error) === 'SQLITE_READONLY') this.#enterReadOnly(error)
+    }
   }
 
   /** All appends in one commit; the answers in their order. Takes the write lock unless it is held already. */
@@ -148,7 +153,7 @@ export class SqliteCommits {
             if (performance.now() < deadline) break
             return refuse('busy', `Another process has held the log for more than ${this.#options.lockWaitMs} ms.`)
           case 'SQLITE_READONLY':
-            this.#enterTrouble({ kind: 'read_only', message: `The log can't be written: ${told(error)}.` })
+            this.#enterReadOnly(error)
             return this.#refusalForTrouble()
           default:
             this.#giveUp({ kind: 'unavailable', message: `The log can't be written: ${told(error)}.` })
@@ -169,12 +174,16 @@ export class SqliteCommits {
       this.#giveUp({ kind: 'in_doubt', message: `The outcome of a commit is not known: ${told(error)}.` })
       return appends.map(() => ({ type: 'unknown', message: `Whether it was stored is not known: ${told(error)}.` }))
     }
-    const answer = this.#certainRefusal(code, told(error))
+    const answer = this.#certainRefusal(code, error)
     return appends.map(() => answer)
   }
 
-  #certainRefusal(code: string, problem: string): AppendAnswer {
+  #certainRefusal(code: string, error: unknown): AppendAnswer {
+    const problem = told(error)
     switch (code) {
+      case 'SQLITE_READONLY':
+        this.#enterReadOnly(error)
+        return this.#refusalForTrouble()
       case 'SQLITE_FULL':
         this.#isFull = true
         this.#options.onHealth({
@@ -211,6 +220,11 @@ export class SqliteCommits {
     this.#enterTrouble(trouble)
   }
 
+  #enterReadOnly(error: unknown): void {
+    const message = `The log can't be written: ${told(error)}. Make it and the files beside it (-wal, -shm) writable, and open it again.`
+    this.#enterTrouble({ kind: 'read_only', message })
+  }
+
   #enterTrouble(trouble: Trouble): void {
     // What is in doubt stays in doubt, whatever else goes wrong meanwhile.
     this.#trouble = this.#trouble?.kind === 'in_doubt' ? { ...trouble, kind: 'in_doubt' } : trouble
@@ -228,8 +242,7 @@ export class SqliteCommits {
       this.#db = connect(this.#options.path)
       this.#table = createAppendTable(this.#db, this.#options.path, kept)
       if (this.#trouble?.kind === 'in_doubt' && !this.#flushAll()) return false
-      this.#db.exec('BEGIN IMMEDIATE')
-      this.#db.exec('ROLLBACK')
+      tryToWrite(this.#db)
     } catch (error) {
       // better-sqlite3 throws a TypeError of its own where the directory is not there, as for a disk that was taken away.
       if (error instanceof TypeError) return false

@@ -139,6 +139,13 @@ export function asLogError(error: unknown, path: string): unknown {
       cause: error,
     })
   }
+  if (code === 'SQLITE_FULL') {
+    return new LogError(
+      'log_unavailable',
+      `'${path}' can't be opened, because the disk is full and what was written last can't be secured: ${told}. Nothing is lost; make room and open it again.`,
+      { cause: error },
+    )
+  }
   return new LogError('log_unavailable', `'${path}' can't be read: ${told}.`, { cause: error })
 }
 
@@ -280,9 +287,22 @@ interface AppendRow {
   readonly lines: Buffer
 }
 
+/**
+ * Throws what SQLite throws where the file can't be written, `SQLITE_BUSY` included. BEGIN IMMEDIATE does not tell: on a
+ * file that may only be read it quietly begins to read.
+ */
+export function tryToWrite(db: Database.Database): void {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    db.exec('UPDATE marks SET position = position WHERE false')
+  } finally {
+    db.exec('ROLLBACK')
+  }
+}
+
 function isWritable(db: Database.Database): boolean {
   try {
-    db.exec('BEGIN IMMEDIATE; ROLLBACK')
+    tryToWrite(db)
     return true
   } catch (error) {
     if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|BUSY|CANTOPEN)/.test(error.code)) return false

@@ -25,6 +25,8 @@ export interface LogProcessOptions {
   readonly path: string
   readonly lockWaitMs?: number
   readonly uid?: number
+  /** A program that runs it, with its arguments. */
+  readonly under?: readonly string[]
 }
 
 const MAIN = path.resolve(import.meta.dirname, '../event-store/log-process-main.ts')
@@ -35,9 +37,10 @@ export class LogProcess {
   readonly #lines: AsyncIterator<string>
   readonly #exited: Promise<unknown>
 
-  constructor({ path: logPath, lockWaitMs = 2_000, uid }: LogProcessOptions) {
+  constructor({ path: logPath, lockWaitMs = 2_000, uid, under = [] }: LogProcessOptions) {
     const identity = uid === undefined ? {} : { uid, gid: uid }
-    this.#child = spawn(process.execPath, [MAIN, logPath, String(lockWaitMs)], {
+    const [program = '', ...args] = [...under, process.execPath, MAIN, logPath, String(lockWaitMs)]
+    this.#child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'inherit'],
       ...identity,
     })
