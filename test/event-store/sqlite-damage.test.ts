@@ -139,18 +139,21 @@ describe('a damaged file', () => {
     await writeLog()
     const intact = readFileSync(file)
     const [stream = ''] = STREAMS
-    let flipped = 0
+    const asItWas = JSON.stringify(readEverything(), bigintAsText)
+    let told = 0
     for (let at = intact.indexOf(stream); at !== -1; at = intact.indexOf(stream, at + 1)) {
       // Within an event it stands in quotes.
       if (intact[at - 1] === 0x22) continue
       const bytes = Buffer.from(intact)
       bytes[at + stream.length - 1] = 'z'.charCodeAt(0)
       writeFileSync(file, bytes)
-      expect(readEverything()).toBe('log_damaged')
-      flipped++
+      const found = readEverything()
+      if (found === 'log_damaged') told++
+      // What SQLite has moved leaves a copy in free space, where nobody looks.
+      else expect(JSON.stringify(found, bigintAsText) === asItWas).toBe(true)
     }
     // In the table and in its index.
-    expect(flipped).toBe(2)
+    expect(told).toBe(2)
   })
 
   test.each([0.99, 0.9, 0.5, 0.1])('cut to %d of its length is told when it is opened or read', async (part) => {
