@@ -1,12 +1,11 @@
 /**
- * What the machine gives without the product: the product's own table and statements fed with ready bytes, and a bare
- * append with fdatasync. Each commit holds as many events as there are commands in flight, which is at least as much as the
- * product's own commits hold, so the floor is not made low.
+ * What the machine gives without the product: the product's own table and statements fed with ready bytes, in commits of
+ * the shape that the product's own commits had in the same run, and a bare append with fdatasync of the same bytes.
  */
 import { fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventMetadata, LifecycleEvent } from '../src/authority/events.ts'
-import { packAppends, unpackAppends } from '../src/event-store/append-packing.ts'
+import { type AppendToPack, packAppends, unpackAppends } from '../src/event-store/append-packing.ts'
 import { encodeEvents, randomSalts } from '../src/event-store/event-codec.ts'
 import type { NewEvent } from '../src/event-store/event-store.ts'
 import { exportedLine } from '../src/event-store/exported-line.ts'
@@ -22,14 +21,20 @@ export interface Floor {
   readonly commits: readonly number[]
 }
 
+/** What one commit of the product held, on average. */
+export interface CommitShape {
+  readonly appendsPerCommit: number
+  readonly eventsPerAppend: number
+}
+
 /** The product's table and statements, on this thread, with nothing else to do. */
 export async function tableFloor(
   directory: string,
-  inFlight: number,
+  shape: CommitShape,
   registries: number,
   events: number,
 ): Promise<Floor> {
-  const path = join(directory, `floor-${inFlight}-${registries}.db`)
+  const path = join(directory, `floor-${floors++}.db`)
   // Makes the file as the product does.
   const store = await openSqliteStore({ path })
   await store.close()
@@ -37,10 +42,16 @@ export async function tableFloor(
   const table = createAppendTable(db, path)
   const streams = Array.from({ length: registries }, (_, i) => new ReadyStream(`registry-default/floor-${i}`))
   const batches: ArrayBuffer[] = []
-  const perBatch = Math.min(inFlight, events)
-  for (let made = 0; made < events; made += perBatch) {
-    const count = Math.min(perBatch, events - made)
-    batches.push(packAppends(readyAppends(streams, made, count)))
+  const rounded = new Rounding(shape)
+  let stream = 0
+  for (let made = 0; made < events; ) {
+    const appends: AppendToPack[] = []
+    for (let left = Math.min(rounded.appends(), registries); left > 0 && made < events; left--) {
+      const append = (streams[stream++ % registries] as ReadyStream).append(Math.min(rounded.events(), events - made))
+      made += append.events.length
+      appends.push(append)
+    }
+    batches.push(packAppends(appends))
   }
   const commits: number[] = []
   const start = performance.now()
@@ -61,19 +72,24 @@ export async function tableFloor(
   return { rate: events / seconds, commits: commits.sort((a, b) => a - b) }
 }
 
-/** A file, appended to and flushed. */
-export function fileFloor(directory: string, inFlight: number, events: number): Floor {
+/** A file, appended to and flushed once for as many events as a commit of the product held. */
+export function fileFloor(
+  directory: string,
+  { appendsPerCommit, eventsPerAppend }: CommitShape,
+  events: number,
+): Floor {
+  const perCommit = Math.max(1, Math.round(appendsPerCommit * eventsPerAppend))
   const stream = new ReadyStream('registry-default/floor')
   const batches: string[] = []
-  for (let made = 0; made < events; made += inFlight) {
+  for (let made = 0; made < events; made += perCommit) {
     batches.push(
       stream
-        .next(Math.min(inFlight, events - made))
+        .next(Math.min(perCommit, events - made))
         .map(exportedLine)
         .join(''),
     )
   }
-  const file = openSync(join(directory, `floor-${inFlight}.ndjson`), 'a')
+  const file = openSync(join(directory, `floor-${floors++}.ndjson`), 'a')
   const commits: number[] = []
   const start = performance.now()
   for (const batch of batches) {
@@ -97,8 +113,9 @@ class ReadyStream {
     this.name = name
   }
 
-  get revision(): number {
-    return this.#revision
+  append(count: number): AppendToPack & { readonly events: readonly NewEvent[] } {
+    const expected = this.#revision === -1 ? 'no_stream' : this.#revision
+    return { stream: this.name, expected, events: this.next(count) }
   }
 
   next(count: number): NewEvent[] {
@@ -115,18 +132,32 @@ class ReadyStream {
   }
 }
 
-function readyAppends(streams: readonly ReadyStream[], from: number, count: number) {
-  const width = Math.min(streams.length, count)
-  const share = Math.ceil(count / width)
-  const appends = []
-  for (let made = 0; made < count; made += share) {
-    const stream = streams[(from + made) % streams.length] as ReadyStream
-    const before = stream.revision
-    const events = stream.next(Math.min(share, count - made))
-    appends.push({ stream: stream.name, expected: before === -1 ? ('no_stream' as const) : before, events })
+/** Whole numbers that come to the averages of a shape. */
+class Rounding {
+  readonly #shape: CommitShape
+  #appendsOwed = 0
+  #eventsOwed = 0
+
+  constructor(shape: CommitShape) {
+    this.#shape = shape
   }
-  return appends
+
+  appends(): number {
+    this.#appendsOwed += this.#shape.appendsPerCommit
+    const whole = Math.max(1, Math.floor(this.#appendsOwed))
+    this.#appendsOwed -= whole
+    return whole
+  }
+
+  events(): number {
+    this.#eventsOwed += this.#shape.eventsPerAppend
+    const whole = Math.max(1, Math.floor(this.#eventsOwed))
+    this.#eventsOwed -= whole
+    return whole
+  }
 }
+
+let floors = 0
 
 const EVENT: LifecycleEvent = {
   type: 'OperationCompleted',

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openNode } from '../src/app.ts'
 import type { VerdictDoor } from '../src/client/door.ts'
-import { fileFloor, tableFloor } from './floors.ts'
+import { commitCounter } from './commit-counter.ts'
+import { type CommitShape, fileFloor, tableFloor } from './floors.ts'
 import { type BenchReport, type BenchRow, machineFacts, quantile } from './report.ts'
 
 const REGISTRIES = 64
@@ -21,6 +22,7 @@ interface Measured {
   readonly rate: number
   readonly latencies: readonly number[]
   readonly stallMs: number
+  readonly shape: CommitShape
 }
 
 export async function w1(): Promise<BenchReport> {
@@ -31,9 +33,9 @@ export async function w1(): Promise<BenchReport> {
     let spreadAt128 = 0
     for (const [key, commands] of Object.entries(COMMANDS)) {
       const inFlight = Number(key)
-      const table = await tableFloor(directory, inFlight, REGISTRIES, commands)
       const measured = await measure(join(directory, `w1-${inFlight}.db`), inFlight, REGISTRIES, commands)
-      const file = fileFloor(directory, inFlight, commands)
+      const table = await tableFloor(directory, measured.shape, REGISTRIES, commands)
+      const file = fileFloor(directory, measured.shape, commands)
       if (inFlight === 128) spreadAt128 = measured.rate
       rows.push(
         rateRow(`${inFlight} in flight, floor: own table`, measured, table.rate),
@@ -45,6 +47,11 @@ export async function w1(): Promise<BenchReport> {
           ratio: measured.rate / file.rate,
         },
         { case: `${inFlight} in flight, longest stall of the event loop`, value: measured.stallMs, unit: 'ms' },
+        {
+          case: `${inFlight} in flight, events in a commit`,
+          value: measured.shape.appendsPerCommit * measured.shape.eventsPerAppend,
+          unit: 'events',
+        },
       )
       if (inFlight === 1) {
         const command = quantile(measured.latencies, 0.5)
@@ -79,6 +86,7 @@ function rateRow(name: string, { rate, latencies }: Measured, floor: number): Be
 }
 
 async function measure(path: string, inFlight: number, registries: number, commands: number): Promise<Measured> {
+  const counter = commitCounter(path)
   const { door } = await openNode(path)
   const operations = Math.ceil(commands / COMMANDS_PER_OPERATION)
   const latencies: number[] = []
@@ -95,7 +103,13 @@ async function measure(path: string, inFlight: number, registries: number, comma
   delay.disable()
   await door.close()
   const stallMs = delay.max / 1e6
-  return { rate: (operations * COMMANDS_PER_OPERATION) / seconds, latencies: latencies.sort((a, b) => a - b), stallMs }
+  const shape = counter.stop()
+  return {
+    shape,
+    rate: (operations * COMMANDS_PER_OPERATION) / seconds,
+    latencies: latencies.sort((a, b) => a - b),
+    stallMs,
+  }
 }
 
 async function runOperation(door: VerdictDoor, i: number, registries: number, latencies: number[]): Promise<void> {
