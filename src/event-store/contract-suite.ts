@@ -604,6 +604,7 @@ export function eventStoreContract(
             const head = await other.head(stream)
             const result = await other.append(stream, head?.revision ?? 'no_stream', someEvents(stream, head, 1))
             if (result.type === 'acknowledged') won++
+            await nextTurnOfTheLoop()
           }
           return won
         })

@@ -296,7 +296,8 @@ export function tryToWrite(db: Database.Database): void {
   try {
     db.exec('UPDATE marks SET position = position WHERE false')
   } finally {
-    db.exec('ROLLBACK')
+    // Some errors have rolled it back already.
+    if (db.inTransaction) db.exec('ROLLBACK')
   }
 }
 
