@@ -1,6 +1,6 @@
 /**
  * A refusal is a value with a name and the facts. `decide` answers the first list; the second are the names under which a
- * node refuses before or after deciding. Doors throw both as `OperationRejected`, and docs/errors.md lists them.
+ * node refuses before or after deciding. Doors throw both as `OperationRejected`.
  */
 import type { Outcome } from './operation.ts'
 import type { PresentStatus } from './status.ts'
