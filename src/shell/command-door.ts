@@ -20,6 +20,9 @@ export interface SenderOptions extends Partial<Sender> {
   readonly commandId?: string
 }
 
+/** Bytes of each text that tells who sent a command, and on whose behalf. */
+const SENDER_BYTES_MAX = 256
+const SENDER_FIELDS = ['actor', 'correlationId', 'causationId', 'traceparent'] as const
 const NO_PLACE = { revision: -1, position: 0n }
 
 export class CommandDoor {
@@ -40,7 +43,8 @@ export class CommandDoor {
       settle(refusedWith(stream))
       return
     }
-    const fault = commandId === undefined ? undefined : nameFault('commandId', commandId, settings.bounds)
+    const fault =
+      (commandId === undefined ? undefined : nameFault('commandId', commandId, settings.bounds)) ?? senderFault(options)
     const parsed = fault === undefined ? parseCommand(input, settings.bounds) : { rejection: fault }
     if ('rejection' in parsed) {
       settle(refusedWith(parsed.rejection))
@@ -101,6 +105,16 @@ export class CommandDoor {
       return nodeRejection(command, unreadable(failureOf(registry.stream, error)))
     }
   }
+}
+
+/** It is stored with every event: what is no text, or has no end, must be refused before anything is decided. */
+function senderFault(options: SenderOptions): Rejection | undefined {
+  for (const field of SENDER_FIELDS) {
+    const value: unknown = options[field]
+    const fault = value === undefined ? undefined : nameFault(field, value, { nameBytesMax: SENDER_BYTES_MAX })
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }
 
 function senderOf({ actor = 'anonymous', correlationId, causationId, traceparent }: SenderOptions): Sender {

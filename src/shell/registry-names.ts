@@ -36,7 +36,11 @@ export class RegistryNames {
 }
 
 /** What is wrong with a name that somebody gave; undefined when nothing is. */
-export function nameFault(path: string, value: unknown, { nameBytesMax }: Bounds): Rejection | undefined {
+export function nameFault(
+  path: string,
+  value: unknown,
+  { nameBytesMax }: Pick<Bounds, 'nameBytesMax'>,
+): Rejection | undefined {
   const isName = typeof value === 'string' && value !== '' && utf8Length(value) <= nameBytesMax && isPrintable(value)
   if (isName) return undefined
   const expected = `1 to ${nameBytesMax} bytes of printable text`
