@@ -38,6 +38,8 @@ export interface EmbeddedNode {
 
 /** `memory:` keeps everything in this process and nowhere else. */
 export const MEMORY_LOCATION = 'memory:'
+/** What it is called by those who know SQLite, to whom it must not be a file of that name. */
+const MEMORY_LOCATION_OF_SQLITE = ':memory:'
 
 /**
  * Verdict over a log: a file (`sqlite:PATH` or just the path), made when it is missing, `esdb://...` for an EventStoreDB, or
@@ -78,7 +80,8 @@ async function openLog(
   clock: Clock,
 ): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
   const now = () => clock.now()
-  if (location === MEMORY_LOCATION) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
+  const isInMemory = location === MEMORY_LOCATION || location === MEMORY_LOCATION_OF_SQLITE
+  if (isInMemory) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
   if (isEventStoreDbAddress(location)) {
     // Its client takes longer to load than everything else together.
     const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')

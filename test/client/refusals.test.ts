@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { openVerdict } from '../../src/app.ts'
 import type { Verdict } from '../../src/client/verdict.ts'
 import { opened, refusalOf, STORES, thrownBy } from './support/opened-verdict.ts'
 
@@ -87,6 +89,17 @@ describe.each(STORES)('bad input, on %s', (store) => {
       'invalid_command',
       'commandId',
     ],
+    ...(['actor', 'correlationId', 'causationId', 'traceparent'] as const).flatMap((field) =>
+      [7n, cycle, Symbol('x'), '', 'a\nb', 'x'.repeat(257)].map(
+        (value) =>
+          [
+            `as ${field} what can not be stored (${typeof value})`,
+            (v: Verdict) => v.send({ type: 'RegisterOperation', kind: 'k' }, { [field]: wrong(value) }),
+            'invalid_command',
+            field,
+          ] as const,
+      ),
+    ),
     ['a command that is none', (v) => v.send({ type: 'Explode' }), 'invalid_command', 'type'],
     ['a reason that is no text', (v) => v.operation('a').cancel({ reason: wrong(7) }), 'invalid_command', 'reason'],
     [
@@ -204,4 +217,11 @@ describe('a refusal', () => {
     await verdict.register('k', { id: 'a' })
     expect(await thrownBy((async () => verdict.operation('a').rollback())())).toMatchObject({ code: 'invalid_command' })
   })
+})
+
+test("':memory:', as SQLite has it, is memory and no file of that name", async () => {
+  const verdict = await openVerdict(':memory:')
+  expect(await verdict.execute('k', {}, async () => 1)).toBe(1)
+  await verdict.close()
+  expect(existsSync(':memory:')).toBe(false)
 })
