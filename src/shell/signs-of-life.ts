@@ -1,6 +1,9 @@
 /**
  * Heartbeats are many and say little: they are answered as heard and written together, each at latest a quarter of its own
  * operation's staleAfter after it was heard. What is heard is never lost on the way: it stays here until the log has it.
+ *
+ * The first sign of an attempt is written soon: until the log has it, silence is judged by startGrace, which is a day for
+ * unknown kinds, and a process that dies takes with it what it only heard. An attempt that ends sooner needs none.
  */
 import type { Command } from '../authority/commands.ts'
 import { DEFAULT_POLICY } from '../authority/lifecycle-policy.ts'
@@ -20,6 +23,7 @@ const SIGNS_PER_COMMAND = 10_000
 /** Signs that are due this soon travel along. */
 const SLACK_MS = 250
 const RETRY_MS = 1_000
+const FIRST_SIGN_WITHIN_MS = 1_000
 
 export class SignsOfLife {
   readonly #clock: Clock
@@ -47,10 +51,11 @@ export class SignsOfLife {
     return this.#isFailing || (since !== undefined && this.#clock.monotonicNow() - since > RETRY_MS)
   }
 
-  hear({ number, policy }: Operation, at: number): void {
+  hear({ number, policy, lastSignAt }: Operation, at: number): void {
     const before = this.#heard.get(number)
     // Written a little before its quarter is over, so that it is in the log when the quarter is.
-    const withinMs = (policy ?? DEFAULT_POLICY).staleAfterMs / 5
+    const quarterMs = (policy ?? DEFAULT_POLICY).staleAfterMs / 5
+    const withinMs = lastSignAt === undefined ? Math.min(FIRST_SIGN_WITHIN_MS, quarterMs) : quarterMs
     const dueAt = before?.dueAt ?? this.#clock.monotonicNow() + withinMs
     this.#heard.set(number, { at: Math.max(at, before?.at ?? at), dueAt })
     this.#schedule(dueAt)

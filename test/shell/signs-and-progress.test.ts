@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { earliestDeadline } from '../../src/authority/deadlines.ts'
 import { openMemoryStore } from '../../src/event-store/memory.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { type Fault, faulty, Hold } from './support/faulty-store.ts'
@@ -32,6 +33,11 @@ describe('signs of life', () => {
     const { store, clock, shell, count } = node()
     const a = await running(shell, 'a')
     const b = await running(shell, 'b')
+    for (const [id, leaseEpoch] of Object.entries({ a, b })) {
+      await answered(shell, { type: 'RecordHeartbeat', id, leaseEpoch })
+    }
+    await clock.advance(1_000)
+    expect(await count('SignsOfLifeRecorded')).toBe(1)
     const start = clock.now()
     for (let i = 0; i < 5; i++) {
       await clock.advance(1_000)
@@ -39,11 +45,33 @@ describe('signs of life', () => {
       expect(answer).toMatchObject({ changed: true, nextHeartbeatBefore: clock.now() + 10_000 })
       await answered(shell, { type: 'RecordHeartbeat', id: 'b', leaseEpoch: b })
     }
-    expect(await count('SignsOfLifeRecorded')).toBe(0)
-    await clock.advance(STALE_AFTER_MS / 4 - 5_000)
     expect(await count('SignsOfLifeRecorded')).toBe(1)
+    await clock.advance(STALE_AFTER_MS / 4 - 5_000)
+    expect(await count('SignsOfLifeRecorded')).toBe(2)
     const { operations } = await foldedFrom(store)
     for (const id of ['a', 'b']) expect(operations.get(id)?.lastSignAt).toBe(start + 5_000)
+  })
+
+  test('of an attempt are known to the log a second after the first, so that a death is judged by silence', async () => {
+    const { store, clock, shell } = node({ kinds: {} })
+    const epoch = await running(shell, 'a')
+    await clock.advance(10)
+    const heardAt = clock.now()
+    await answered(shell, { type: 'RecordHeartbeat', id: 'a', leaseEpoch: epoch })
+    await clock.advance(1_000)
+    const operation = (await foldedFrom(store)).operations.get('a')
+    expect(operation?.lastSignAt).toBe(heardAt)
+    // Five minutes of silence and the quarter, not the day that an unknown kind may take to its first sign.
+    expect(operation && earliestDeadline(operation)).toMatchObject({ rule: 'sign', deadlineAt: heardAt + 375_000 })
+  })
+
+  test('of an attempt that ends within a second are not written', async () => {
+    const { clock, shell, count } = node()
+    const epoch = await running(shell, 'a')
+    await answered(shell, { type: 'RecordHeartbeat', id: 'a', leaseEpoch: epoch })
+    await answered(shell, { type: 'CompleteOperation', id: 'a', leaseEpoch: epoch })
+    await clock.advance(STALE_AFTER_MS)
+    expect(await count('SignsOfLifeRecorded')).toBe(0)
   })
 
   test('are written at shutdown', async () => {
@@ -117,7 +145,7 @@ describe('signs of life', () => {
     await clock.advance(10)
     await answered(shell, { type: 'RecordHeartbeat', id: 'a', leaseEpoch: a })
     store.faults.push(FULL)
-    await clock.advance(STALE_AFTER_MS / 5)
+    await clock.advance(1_000)
     expect(await codeOf(shell, { type: 'RecordHeartbeat', id: 'b', leaseEpoch: b })).toBe('store_unavailable')
     await answered(shell, { type: 'CompleteOperation', id: 'a', leaseEpoch: a })
     await clock.advance(2_000)
