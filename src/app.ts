@@ -4,7 +4,7 @@
  *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
  */
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
-import { DEFAULT_LIMITS, type Limits } from './authority/events.ts'
+import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
@@ -55,6 +55,7 @@ export async function openVerdict(location: string, options: OpenOptions = {}): 
 export async function openNode(location: string, options: OpenOptions = {}): Promise<EmbeddedNode> {
   const settings = settingsOf(options.settings)
   const kinds = checkedKinds(options.kinds ?? {})
+  const limits = checkedLimits(options.limits ?? {})
   const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
   const { store, snapshots } = await openLog(location, settings.lockWaitMs, clock)
   const shell = new Shell({
@@ -68,7 +69,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       clock,
       random,
       kinds,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      limits,
     },
   })
   return { store, door: embeddedDoor(shell, store, snapshots) }
@@ -79,6 +80,9 @@ async function openLog(
   lockWaitMs: number,
   clock: Clock,
 ): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
+  // From JavaScript anything may come, such as an environment variable that is not set.
+  const isPlace: boolean = typeof location === 'string' && location.trim() !== ''
+  if (!isPlace) throw new SettingsError(`a log has a path or an address, got ${JSON.stringify(location)}`)
   const now = () => clock.now()
   const isInMemory = location === MEMORY_LOCATION || location === MEMORY_LOCATION_OF_SQLITE
   if (isInMemory) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
@@ -115,6 +119,16 @@ function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache)
       hold.close()
     },
   }
+}
+
+/** Stored with each registry that opens, for ever: what does not fit would stop it when it is read again. */
+function checkedLimits(given: Partial<Limits>): Limits {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined)
+  const parsed = limitsSchema.safeParse({ ...DEFAULT_LIMITS, ...Object.fromEntries(named) })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const path = ['limits', ...(issue?.path ?? [])].map(String).join('.')
+  throw new SettingsError(`${path}: ${issue?.message ?? 'not valid'}`)
 }
 
 function checkedKinds(kinds: KindDefinitions): KindDefinitions {

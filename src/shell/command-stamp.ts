@@ -60,8 +60,9 @@ export function stampCommand(
     case 'RegisterOperation': {
       const { kindFacts, policy, violations } = resolveKind(settings.kinds, command.kind, command.policy)
       const [violation] = violations
-      // A command that was accepted before is answered as before, whatever its kind's bounds are now.
-      if (violation !== undefined && !state.commands.has(commandId)) {
+      // A command that was accepted before is answered as before, whatever its kind's bounds are now; a retired owner comes first.
+      const isAsked = !state.commands.has(commandId) && state.retired === undefined
+      if (violation !== undefined && isAsked) {
         const { message, kind, rule, numbers } = violation
         return { code: 'policy_violation', message, facts: { command: command.type, kind, rule, numbers } }
       }
