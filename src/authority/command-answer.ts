@@ -100,15 +100,18 @@ function operationFacts({ id, number }: Subject, state: RegistryState): Partial<
   const known = { operationId: id, number }
   if (now?.number !== number) return known
   if (!('registeredAt' in now)) return { ...known, status: now.status }
-  const cancelRequested = now.cancel !== undefined
-  const heardAt = now.lastSignAt ?? now.claimedAt
-  const isAtWork = now.lease?.open === true && heardAt !== undefined
-  return {
-    ...known,
-    status: now.status,
-    cancelRequested,
-    ...(isAtWork ? { nextHeartbeatBefore: nextHeartbeatBefore(now, heardAt) } : {}),
-  }
+  return { ...known, status: now.status, ...workerFacts(now) }
+}
+
+/** What a worker must know with every answer: whether to stop, and by when it is expected again. */
+export function workerFacts(operation: Operation): Pick<CommandAnswer, 'cancelRequested' | 'nextHeartbeatBefore'> {
+  const { cancel, lease, lastSignAt, claimedAt } = operation
+  const cancelRequested = cancel !== undefined
+  const heardAt = lastSignAt ?? claimedAt
+  const isAtWork = lease?.open === true && heardAt !== undefined
+  return isAtWork
+    ? { cancelRequested, nextHeartbeatBefore: nextHeartbeatBefore(operation, heardAt) }
+    : { cancelRequested }
 }
 
 function subjectOf(events: readonly RecordedEvent[]): Subject | undefined {

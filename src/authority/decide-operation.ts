@@ -2,6 +2,7 @@
  * Commands of one operation. Each has its own guards, in the order of lifecycle.md's table, and proposes events; whether
  * an event may happen is asked of the machine, and of nobody else.
  */
+import { workerFacts } from './command-answer.ts'
 import type { CommandOf, OperationCommand, StampedCommand } from './commands.ts'
 import { recordContradiction } from './decide-contradiction.ts'
 import { proposePhase } from './decide-phase.ts'
@@ -195,7 +196,7 @@ function claim(
     const facts = { ...truthOf(operation, command.type), claimant: lease.claimant }
     const message = `operation ${id} is claimed already`
     return lease.claimant?.id === claimant?.id
-      ? refuseIdempotent('already_claimed', message, { ...facts, leaseEpoch: lease.epoch })
+      ? refuseIdempotent('already_claimed', message, { ...facts, leaseEpoch: lease.epoch, ...workerFacts(operation) })
       : refuse('already_claimed', message, facts)
   }
   return {

@@ -33,8 +33,13 @@ export async function claimLease(
 
 /** Claimed by the same claimant before: it is the same lease. */
 function heldAlready(rejection: Rejection, commandId: string): Partial<CommandAnswer> {
-  const { number, leaseEpoch } = rejection.facts
+  const { number, leaseEpoch, cancelRequested, nextHeartbeatBefore } = rejection.facts
   const isHeld = rejection.code === 'already_claimed' && rejection.idempotent === true && typeof leaseEpoch === 'number'
   if (!isHeld || number === undefined) throw new OperationRejected(rejection, commandId)
-  return { number, leaseEpoch }
+  return {
+    number,
+    leaseEpoch,
+    cancelRequested: cancelRequested === true,
+    ...(typeof nextHeartbeatBefore === 'number' ? { nextHeartbeatBefore } : {}),
+  }
 }

@@ -47,7 +47,8 @@ function answerOf(result: CommandResult, commandId: string): CommandAnswer {
   if (result.type === 'answered') return result.answer
   const { rejection, place } = result
   if (rejection.idempotent !== true) throw new OperationRejected(rejection, commandId)
-  const { operationId, number, currentStatus, outcome, leaseEpoch } = rejection.facts
+  const { operationId, number, currentStatus, outcome, leaseEpoch, cancelRequested, nextHeartbeatBefore } =
+    rejection.facts
   return {
     ...place,
     changed: false,
@@ -56,6 +57,8 @@ function answerOf(result: CommandResult, commandId: string): CommandAnswer {
     ...(currentStatus === undefined ? {} : { status: currentStatus }),
     ...(outcome === undefined ? {} : { outcome }),
     ...(typeof leaseEpoch === 'number' ? { leaseEpoch } : {}),
+    ...(typeof cancelRequested === 'boolean' ? { cancelRequested } : {}),
+    ...(typeof nextHeartbeatBefore === 'number' ? { nextHeartbeatBefore } : {}),
   }
 }
 

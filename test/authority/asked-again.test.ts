@@ -323,6 +323,8 @@ describe('asked again, nothing happens', () => {
         command: 'ProvisioningSucceeded',
         claimant: { id: 'w' },
         leaseEpoch: 2,
+        cancelRequested: false,
+        nextHeartbeatBefore: 1_060_000,
       })
   })
 

@@ -42,6 +42,18 @@ describe('step by step', () => {
     expect(await refusalOf(verdict.claim('a'))).toMatchObject({ code: 'already_claimed' })
   })
 
+  test('claiming again tells of a cancel and of the next heartbeat, as the claim did', async () => {
+    const verdict = await opened()
+    await verdict.register('k', { id: 'a' })
+    const claim = { type: 'ProvisioningSucceeded', id: 'a', claimant: { id: 'w' } }
+    const first = await verdict.send(claim)
+    await verdict.operation('a').cancel()
+    const again = await verdict.send(claim)
+    const { leaseEpoch, nextHeartbeatBefore } = first
+    expect(again).toMatchObject({ changed: false, leaseEpoch, nextHeartbeatBefore, cancelRequested: true })
+    expect((await verdict.claim('a', { claimant: { id: 'w' } })).abortedFor).toBe('cancel_requested')
+  })
+
   test('a worker that was given up can not speak for the operation any longer, and is told', async () => {
     const verdict = await opened()
     await verdict.register('k', { id: 'a', policy: { retry: { maxAttempts: 3 } } })
