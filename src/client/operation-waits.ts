@@ -16,6 +16,8 @@ export interface WaitOptions {
   readonly deadline?: Moment
 }
 
+const OPTION_NAMES: readonly string[] = ['signal', 'waitId', 'runId', 'deadline', 'workspace', 'owner']
+
 /** An operation by its id or its handle. */
 export type Waited = string | OperationHandle
 
@@ -52,8 +54,12 @@ async function ended(
   sender: CommandSender,
   mode: 'all' | 'any',
   operations: readonly Waited[],
-  { signal, waitId, runId, deadline }: WaitOptions,
+  options: WaitOptions,
 ): Promise<WaitAnswer> {
+  // A time-out under a name that is not known would be a wait of an hour.
+  const stray = Object.keys(options).find((name) => !OPTION_NAMES.includes(name))
+  if (stray !== undefined) throw invalidInput(stray, `one of ${OPTION_NAMES.join(', ')}`, stray)
+  const { signal, waitId, runId, deadline } = options
   if (!Array.isArray(operations)) throw invalidInput('operations', 'a list of ids or handles', operations)
   const request = {
     mode,

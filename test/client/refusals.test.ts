@@ -110,6 +110,7 @@ describe.each(STORES)('bad input, on %s', (store) => {
     ],
     ['an id that is no text', (v) => v.operation(wrong(7)).cancel(), 'invalid_command', 'id'],
     ['a wait for no list', (v) => v.waitAll(wrong('a')), 'invalid_command', 'operations'],
+    ['a wait with an option that is none', (v) => v.waitAll([], wrong({ timeout: 5 })), 'invalid_command', 'timeout'],
     ['a wait for what is no id', (v) => v.waitAll([wrong(7)]), 'invalid_command', 'ids.0'],
     [
       'a filter that is not known',
