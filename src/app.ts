@@ -17,6 +17,7 @@ import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
 import { type Clock, SYSTEM_CLOCK } from './runtime/clock.ts'
 import { type RandomSource, systemRandom } from './runtime/ids.ts'
+import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import { Shell } from './shell/shell.ts'
 
@@ -48,7 +49,7 @@ const MEMORY_LOCATION_OF_SQLITE = ':memory:'
  */
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
   const { door } = await openNode(location, options)
-  return new Verdict(door, options)
+  return new Verdict(door, { log: createLogger(settingsOf(options.settings).logLevel), ...options })
 }
 
 /** The same, one floor lower: for tools that need the log itself. */

@@ -29,6 +29,8 @@ export const settingsSchema = z.strictObject({
   cursorNamesMax: positive.default(64),
   /** How long a store that others write is waited for. */
   lockWaitMs: ms.default(2_000),
+  /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
+  logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
   nameBytesMax: positive.default(128),
   contentBytesMax: positive.max(448 * 1024).default(64 * 1024),
   labelsMax: count.default(16),
