@@ -103,7 +103,7 @@ function openingOf(state: RegistryState, command: Command, settings: StampSettin
       return undefined
   }
   if (state.registryId !== undefined) {
-    // OpenRegistry compares what it asks for, defaults included, with what is.
+    // An open registry keeps what it has: OpenRegistry compares only the limits that it names.
     return { registryId: state.registryId, digestKey: state.digestKey ?? '', limits: settings.limits }
   }
   const registryId = uuidV7(settings.clock.now(), settings.random)
