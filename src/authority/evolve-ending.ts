@@ -75,22 +75,9 @@ function end(
   ending: Ending,
 ): void {
   const { id, number, kindFacts, lease, waits } = operation
-  const status = presentStatusAfter(operation, recorded)
-  if (!isTerminal(status)) contradict(recorded, `it would leave ${id} ${status}`)
   if (sequence !== draft.sequence + 1) contradict(recorded, `sequence ${sequence} does not follow ${draft.sequence}`)
-  const { notBeforeAt: _due, ...rest } = operation
-  const ended: Operation = {
-    ...rest,
-    status,
-    outcome,
-    sequence,
-    terminalRevision: recorded.revision,
-    completedAt: stampAfter(operation, recorded.metadata.at),
-    phases: closedPhases(operation.phases),
-    waits: [],
-    lastRevision: recorded.revision,
-    ...(lease === undefined ? {} : { lease: { ...lease, open: false } }),
-  }
+  const ended = endedOperation(operation, outcome, sequence, recorded)
+  const { status } = ended
   draft.sequence = sequence
   draft.activeCount -= 1
   releaseKey(draft, operation)
@@ -117,6 +104,30 @@ function end(
   }
   draft.retained = draft.retained.push(id, draft.edit)
   while (draft.retained.size > Math.max(1, draft.limits.maxCompleted)) ending.evictions.push(evictOldest(draft))
+}
+
+/** The operation with its one outcome, its status by the machine. Throws ContradictoryHistory when it can't end so. */
+export function endedOperation(
+  operation: Operation,
+  outcome: Outcome,
+  sequence: number,
+  recorded: RecordedEvent,
+): Operation & { readonly status: TerminalStatus } {
+  const status = presentStatusAfter(operation, recorded)
+  if (!isTerminal(status)) return contradict(recorded, `it would leave ${operation.id} ${status}`)
+  const { notBeforeAt: _due, lease, ...rest } = operation
+  return {
+    ...rest,
+    status,
+    outcome,
+    sequence,
+    terminalRevision: recorded.revision,
+    completedAt: stampAfter(operation, recorded.metadata.at),
+    phases: closedPhases(operation.phases),
+    waits: [],
+    lastRevision: recorded.revision,
+    ...(lease === undefined ? {} : { lease: { ...lease, open: false } }),
+  }
 }
 
 function closedPhases(phases: readonly Phase[]): readonly Phase[] {

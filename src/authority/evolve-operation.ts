@@ -26,13 +26,19 @@ export type Move = EventOf<
 
 export function moveOperation(draft: Draft, recorded: RecordedEvent, event: Move): readonly Effect[] {
   const before = operationOf(draft, recorded, event.facts)
+  const after = movedOperation(before, event, recorded)
+  putOperation(draft, after)
+  return effectsOfMove(before, after, event)
+}
+
+/** The operation after a move, its status by the machine. Throws ContradictoryHistory for a move that it can't make. */
+export function movedOperation(before: Operation, event: Move, recorded: RecordedEvent): Operation {
   if ('attempt' in event.facts && event.facts.attempt !== before.attempt)
     contradict(recorded, `${before.id} is in attempt ${before.attempt}, not ${event.facts.attempt}`)
   const status = presentStatusAfter(before, recorded)
   const after: Writable<Operation> = changed(before, event, recorded)
   after.status = status
-  putOperation(draft, after)
-  return effectsOfMove(before, after, event)
+  return after
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -198,18 +204,18 @@ export function recordSigns(
   const effects: Effect[] = []
   for (const [number, heardAt] of event.facts.signs) {
     const operation = operationOf(draft, recorded, { number })
-    presentStatusAfter(operation, recorded)
-    const {
-      registeredAt,
-      attemptEndedAt = registeredAt,
-      claimedAt = attemptEndedAt,
-      lastSignAt = claimedAt,
-    } = operation
-    const next = { ...operation, lastSignAt: Math.max(heardAt, lastSignAt) }
+    const next = signedOperation(operation, heardAt, recorded)
     putOperation(draft, next)
     effects.push(...reschedule(operation, next))
   }
   return effects
+}
+
+/** The operation after it was heard of; a sign that is older than what is known of it moves nothing. */
+export function signedOperation(operation: Operation, heardAt: number, recorded: RecordedEvent): Operation {
+  presentStatusAfter(operation, recorded)
+  const { registeredAt, attemptEndedAt = registeredAt, claimedAt = attemptEndedAt, lastSignAt = claimedAt } = operation
+  return { ...operation, lastSignAt: Math.max(heardAt, lastSignAt) }
 }
 
 export function recordContradiction(
@@ -217,7 +223,7 @@ export function recordContradiction(
   recorded: RecordedEvent,
   event: EventOf<'ContradictionRecorded'>,
 ): readonly Effect[] {
-  const { id, number, claimed, leaseEpoch } = event.facts
+  const { id, number, leaseEpoch } = event.facts
   const tombstone = draft.tombstones.get(id)
   if (tombstone !== undefined && tombstone.number === number) {
     if (stepOf(tombstone.status, ABSENT_FACTS, 'ContradictionRecorded') !== tombstone.status)
@@ -227,17 +233,26 @@ export function recordContradiction(
     return []
   }
   const operation = operationOf(draft, recorded, event.facts)
+  putOperation(draft, contradictedOperation(operation, event, recorded))
+  return []
+}
+
+/** The operation with one more late report that says otherwise; of its truth nothing changes. */
+export function contradictedOperation(
+  operation: Operation,
+  event: EventOf<'ContradictionRecorded'>,
+  recorded: RecordedEvent,
+): Operation {
   presentStatusAfter(operation, recorded)
+  const { claimed, leaseEpoch } = event.facts
   const contradiction: Contradiction = {
     claimed,
     revision: recorded.revision,
     ...(leaseEpoch === undefined ? {} : { leaseEpoch }),
   }
-  const next = {
+  return {
     ...operation,
     contradictions: [...operation.contradictions, contradiction],
     lastRevision: recorded.revision,
   }
-  putOperation(draft, next)
-  return []
 }

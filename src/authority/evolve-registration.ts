@@ -7,21 +7,36 @@ import type { Operation, Phase } from './operation.ts'
 import { ABSENT_FACTS } from './operation-facts.ts'
 import { stepOf } from './operation-machine.ts'
 import { contradict, type Draft, operationOf, putOperation, releaseKey, statusAfter } from './registry-draft.ts'
+import type { PresentStatus } from './status.ts'
 
 export function register(
   draft: Draft,
   recorded: RecordedEvent,
   event: EventOf<'OperationRegistered'>,
 ): readonly Effect[] {
-  const { facts, content } = event
-  const { id, key } = facts
+  const { id, key } = event.facts
   if (draft.operations.has(id) || draft.tombstones.has(id)) contradict(recorded, `the id ${id} is taken`)
   if (key !== undefined && draft.keys.has(key)) contradict(recorded, `the key ${key} is held by an active operation`)
   const status = stepOf('absent', ABSENT_FACTS, 'OperationRegistered')
   if (status !== 'provisioning') return contradict(recorded, 'the machine has no way to begin')
-  const { phaseResults: _folded, ...described } = content
-  const operation: Operation = {
-    ...facts,
+  const operation = registeredOperation(recorded, event, status)
+  putOperation(draft, operation)
+  draft.ids = draft.ids.set(operation.number, id, draft.edit)
+  if (key !== undefined) draft.keys = draft.keys.set(key, operation.number, draft.edit)
+  draft.activeCount += 1
+  const deadline = earliestDeadline(operation)
+  return deadline === undefined ? [] : [scheduleOf(operation, deadline)]
+}
+
+/** The operation at its birth. */
+export function registeredOperation(
+  recorded: RecordedEvent,
+  event: EventOf<'OperationRegistered'>,
+  status: PresentStatus,
+): Operation {
+  const { phaseResults: _folded, ...described } = event.content
+  return {
+    ...event.facts,
     ...described,
     number: recorded.revision,
     status,
@@ -37,12 +52,6 @@ export function register(
     contradictions: [],
     lastRevision: recorded.revision,
   }
-  putOperation(draft, operation)
-  draft.ids = draft.ids.set(operation.number, id, draft.edit)
-  if (key !== undefined) draft.keys = draft.keys.set(key, operation.number, draft.edit)
-  draft.activeCount += 1
-  const deadline = earliestDeadline(operation)
-  return deadline === undefined ? [] : [scheduleOf(operation, deadline)]
 }
 
 /** Declared phases in their order, with the results that a retry carried over. */

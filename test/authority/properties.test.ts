@@ -1,141 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Command, StampedCommand } from '../../src/authority/commands.ts'
+import type { Command } from '../../src/authority/commands.ts'
 import { decide } from '../../src/authority/decide.ts'
-import { DEFAULT_LIMITS, type Limits, type RecordedEvent } from '../../src/authority/events.ts'
+import type { Limits, RecordedEvent } from '../../src/authority/events.ts'
 import { step } from '../../src/authority/evolve.ts'
-import { type KindDefinitions, resolveKind } from '../../src/authority/kinds.ts'
 import { EMPTY_REGISTRY, type RegistryState } from '../../src/authority/registry.ts'
 import { isTerminal } from '../../src/authority/status.ts'
+import { limits, recordedEvents, stampedWish, wishes } from './support/random-history.ts'
 import { boundBreaches, historyBreaches, stateBreaches, stepBreaches } from './support/registry-invariants.ts'
-
-const KINDS: KindDefinitions = {
-  k: { policy: { retry: { maxAttempts: 3 }, cancelGraceMs: 0 } },
-  phased: { phases: ['p', 'q'] },
-  peered: { expectsPeer: true },
-  silent: { feed: 'suppress' },
-  discarded: { retention: 'discard' },
-}
-
-const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
-const error = { message: 'no' }
-/** Which lease a command carries: the right one, none, or one that nobody holds. */
-const lease = fc.constantFrom('right', 'right', 'right', 'none', 'wrong')
-
-/** A wish: turned into a command when the state is known, because epochs are read from it. */
-type Wish = (state: RegistryState) => Command
-
-const withLease = (state: RegistryState, of: string, which: string) => {
-  const epoch = state.operations.get(of)?.lease?.epoch ?? state.tombstones.get(of)?.leaseEpoch
-  if (which === 'wrong') return { leaseEpoch: 1_000_000 }
-  return which === 'right' && epoch !== undefined ? { leaseEpoch: epoch } : {}
-}
-
-const worker = fc
-  .tuple(
-    id,
-    lease,
-    fc.constantFrom<(of: string, carried: { leaseEpoch?: number }) => Command>(
-      (of, carried) => ({ type: 'CompleteOperation', id: of, ...carried, result: of }),
-      (of, carried) => ({ type: 'FailOperation', id: of, ...carried, error }),
-      (of, carried) => ({ type: 'RetryAttempt', id: of, ...carried, error, notBeforeAt: 0 }),
-      (of, carried) => ({ type: 'ReportProgress', id: of, ...carried, processed: 1, total: 2 }),
-      (of, carried) => ({ type: 'RecordHeartbeat', id: of, ...carried }),
-      (of, carried) => ({ type: 'PeerReady', id: of, ...carried, peer: 1 }),
-      (of, carried) => ({ type: 'StartPhase', id: of, ...carried, phase: 'p' }),
-      (of, carried) => ({ type: 'CompletePhase', id: of, ...carried, phase: 'p' }),
-      (of, carried) => ({ type: 'MarkRetired', id: of, ...carried }),
-    ),
-  )
-  .map(
-    ([of, which, make]): Wish =>
-      (state) =>
-        make(of, withLease(state, of, which)),
-  )
-
-const others = fc
-  .tuple(
-    id,
-    fc.constantFrom<(of: string, state: RegistryState) => Command>(
-      (of) => ({ type: 'ProvisioningSucceeded', id: of }),
-      (of) => ({ type: 'ProvisioningFailed', id: of, error }),
-      (of) => ({ type: 'AbortProvisioning', id: of }),
-      (of) => ({ type: 'CancelOperation', id: of }),
-      (of) => ({ type: 'RequestCancel', id: of }),
-      (of) => ({ type: 'RequestRetire', id: of }),
-      (of) => ({ type: 'RaiseAttention', id: of, rule: 'sign' }),
-      (of) => ({ type: 'RecordContradiction', id: of, epoch: 1, claimed: 'completed' }),
-      (of, state) => {
-        const registrationCommandId = state.operations.get(of)?.registrationCommandId ?? '-'
-        return { type: 'RollbackRegistration', id: of, registrationCommandId }
-      },
-      (of, state) => {
-        const { attempt = 1, lastRevision = 0 } = state.operations.get(of) ?? {}
-        const evidence = { rule: 'witness', witness: 'failed', attempt, lastRevision, judgedAt: 1, graceMs: 0 } as const
-        const disposition = { type: 'retry', notBeforeAt: 0 } as const
-        return { type: 'ReconcileOperation', id: of, evidence, reasonCode: 'run.never_enqueued', disposition }
-      },
-    ),
-  )
-  .map(
-    ([of, make]): Wish =>
-      (state) =>
-        make(of, state),
-  )
-
-const registration = fc
-  .record({
-    of: id,
-    kind: fc.constantFrom(...Object.keys(KINDS)),
-    key: fc.constantFrom(undefined, undefined, 'x', 'y'),
-    claim: fc.constantFrom(undefined, {}),
-  })
-  .map(
-    ({ of, kind, key, claim }): Wish =>
-      () => ({ type: 'RegisterOperation', id: of, kind, key, claim }),
-  )
-
-const waiting = fc
-  .tuple(
-    fc.constantFrom('v', 'w'),
-    fc.constantFrom('BeginWaitAll', 'BeginWaitAny'),
-    fc.uniqueArray(id, { maxLength: 3 }),
-  )
-  .map(
-    ([waitId, type, ids]): Wish =>
-      () => ({ type: type as 'BeginWaitAll', waitId, ids, deadlineAt: 50 }),
-  )
-
-const rare = fc.constantFrom<Wish>(
-  () => ({ type: 'TerminateOwner', reason: 'over' }),
-  () => ({ type: 'CollectCompleted' }),
-  () => ({ type: 'CancelWait', waitId: 'w' }),
-  () => ({ type: 'ExpireWait', waitId: 'v' }),
-  (state) => ({ type: 'RecordSigns', signs: [...state.ids].slice(0, 3).map(([number]) => [number, 77]) }),
-)
-
-const wishes = fc.array(
-  fc.oneof(
-    { weight: 6, arbitrary: registration },
-    { weight: 10, arbitrary: worker },
-    { weight: 6, arbitrary: others },
-    { weight: 2, arbitrary: waiting },
-    { weight: 1, arbitrary: rare },
-    { weight: 1, arbitrary: fc.constant<Wish>(() => ({ type: 'RetireOwner', reason: 'gone' })) },
-  ),
-  { minLength: 20, maxLength: 120, size: 'max' },
-)
-
-const limits: fc.Arbitrary<Limits> = fc.record({
-  maxConcurrent: fc.constantFrom(null, 1, 2, 3),
-  maxCompleted: fc.integer({ min: 0, max: 4 }),
-  maxActiveWaits: fc.constantFrom(null, 1),
-  activeCeiling: fc.constantFrom(2, 100),
-  tombstones: fc.integer({ min: 0, max: 3 }),
-  feedRetention: fc.integer({ min: 0, max: 3 }),
-  commandMemory: fc.constantFrom({ ms: 10, min: 1, max: 4 }, { ms: 0, min: 0, max: 0 }),
-  endedWaits: fc.integer({ min: 0, max: 2 }),
-})
 
 describe('whatever is sent to a registry of six operations', () => {
   test('A2, A4, A5, A12, A15, A17: every invariant holds after every step', { timeout: 120_000 }, () => {
@@ -145,29 +17,14 @@ describe('whatever is sent to a registry of six operations', () => {
         const completions: string[] = []
         let state = EMPTY_REGISTRY
         for (const [i, wish] of sent.entries()) {
-          const command = wish(state)
-          const at = 40 + ((seed >>> (i % 16)) & 7) + i
-          const stamped = stampedCommand(command, `c${i}`, at, given)
+          const stamped = stampedWish(wish, state, i, given, seed)
           const before = state
           const decision = decide(before, stamped)
           if (decision.type !== 'accepted') {
             expect(decide(before, stamped)).toEqual(decision)
             continue
           }
-          for (const [index, event] of decision.events.entries()) {
-            const count = decision.events.length
-            const digest = stamped.digest
-            const metadata = {
-              commandId: `c${i}`,
-              commandType: command.type,
-              commandDigest: digest,
-              index,
-              count,
-              at,
-              actor: 'p',
-              ruleset: 1,
-            }
-            const recorded: RecordedEvent = { revision: state.revision + 1, event, metadata }
+          for (const recorded of recordedEvents(state, stamped, decision)) {
             const stepped = step(state, recorded)
             expect(stepBreaches(state, recorded, stepped.effects, stepped.state)).toEqual([])
             for (const effect of stepped.effects) if (effect.type === 'NotifyWatchers') completions.push(effect.id)
@@ -175,7 +32,7 @@ describe('whatever is sent to a registry of six operations', () => {
             history.push(recorded)
           }
           expect([...stateBreaches(state), ...boundBreaches(state)]).toEqual([])
-          admissionHolds(before, state, command, given)
+          admissionHolds(before, state, stamped.command, given)
           retentionHolds(state, completions)
           if (given.commandMemory.max > 0) {
             expect(decide(state, stamped).type).toBe('remembered')
@@ -204,11 +61,4 @@ function retentionHolds(state: RegistryState, completions: readonly string[]): v
   const kept = completions.filter((one, i) => completions.lastIndexOf(one) === i && retained.includes(one))
   expect(retained).toEqual(kept)
   for (const one of retained) expect(isTerminal(state.operations.get(one)?.status ?? 'absent')).toBe(true)
-}
-
-function stampedCommand(command: Command, commandId: string, at: number, given: Limits): StampedCommand {
-  const opening = { registryId: 'r', digestKey: '0'.repeat(64), limits: { ...DEFAULT_LIMITS, ...given } }
-  const { kindFacts, policy } = resolveKind(KINDS, command.type === 'RegisterOperation' ? command.kind : '', undefined)
-  const resolved = { opening, kindFacts, policy, claimant: { id: commandId }, waitId: commandId, deadlineAt: 50 }
-  return { command, commandId, digest: commandId, at, resolved }
 }
