@@ -1,0 +1,254 @@
+/**
+ * Moves one generation of a projection along the log. A batch is folded in memory, each touched row is written once, and the
+ * rows move together with the checkpoint in one transaction that compares the checkpoint with what it is believed to be.
+ *
+ *     events -> targets -> rows (from memory, else from the file) -> evolve -> staged per event -> written once per batch
+ *
+ * An event that a rule can't make sense of touches nothing: its stream is parked, the others go on. A rebuild stops instead.
+ */
+import type { Checkpoint } from './checkpoint.ts'
+import { KeptRows, type Staged } from './kept-rows.ts'
+import type { ProjectedEvent, Projection, ProjectionTable, RowsBefore, TableLayout } from './projection.ts'
+import type { Generation, ParkedStream, ReadDatabase } from './read-database.ts'
+
+/** An event of a registry as it came from the log: decoded, or with what was wrong with it. */
+export type LogItem =
+  | { readonly type: 'event'; readonly event: ProjectedEvent }
+  | {
+      readonly type: 'undecodable'
+      readonly stream: string
+      readonly revision: number
+      readonly position: bigint
+      /** Written by a version that knows more than this one. */
+      readonly isUnknownType: boolean
+      readonly message: string
+    }
+
+export interface ProjectorOptions {
+  readonly database: ReadDatabase
+  readonly projection: Projection
+  readonly generation: Generation
+  /** `park` goes on without the stream, `stop` throws PoisonEvent: a rebuild never leaves anything out. */
+  readonly onPoison: 'park' | 'stop'
+  /** Rows that stay in memory between batches. */
+  readonly keptRowsMax?: number
+}
+
+export interface ProjectedBatch {
+  readonly events: number
+  readonly rowsWritten: number
+  /** Streams that this batch parked. */
+  readonly parked: readonly ParkedStream[]
+}
+
+/** An event that a projection can't make sense of. */
+export class PoisonEvent extends Error {
+  override readonly name = 'PoisonEvent'
+  readonly code = 'poison_event'
+  readonly stream: string
+  readonly revision: number
+  readonly position: bigint
+
+  constructor(projection: string, at: Pick<ParkedStream, 'stream' | 'revision' | 'position'>, cause: unknown) {
+    super(`'${projection}' can't go on at revision ${at.revision} of '${at.stream}': ${messageOf(cause)}`, { cause })
+    this.stream = at.stream
+    this.revision = at.revision
+    this.position = at.position
+  }
+}
+
+/** A projection whose rule for unknown events is to wait for a version that knows them. */
+export class UnknownEvent extends Error {
+  override readonly name = 'UnknownEvent'
+  readonly code = 'unknown_event'
+}
+
+const KEPT_ROWS_MAX = 50_000
+
+export class Projector {
+  readonly #database: ReadDatabase
+  readonly #projection: Projection
+  readonly #generation: Generation
+  readonly #onPoison: 'park' | 'stop'
+  readonly #rows: ReadonlyMap<string, KeptRows<unknown>>
+  readonly #before: RowsBefore
+  readonly #parked = new Map<string, ParkedStream>()
+  #checkpoint: Checkpoint
+
+  constructor({ database, projection, generation, onPoison, keptRowsMax = KEPT_ROWS_MAX }: ProjectorOptions) {
+    this.#database = database
+    this.#projection = projection
+    this.#generation = generation
+    this.#onPoison = onPoison
+    this.#checkpoint = generation.checkpoint
+    this.#rows = new Map(
+      projection.tables.map((table) => [
+        table.name,
+        new KeptRows(database.connection, table, generation.generation, keptRowsMax),
+      ]),
+    )
+    this.#before = { row: (table, key) => this.#rowsOf(table).get(key) }
+    for (const parked of database.parked(generation)) this.#parked.set(parked.stream, parked)
+  }
+
+  get projection(): Projection {
+    return this.#projection
+  }
+
+  get generation(): Generation {
+    return this.#generation
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint
+  }
+
+  get parked(): readonly ParkedStream[] {
+    return [...this.#parked.values()]
+  }
+
+  /**
+   * Folds the items that lie behind the checkpoint and moves it to `to`, which lies at or behind the last of them. What lies
+   * before the checkpoint is passed by. Throws CheckpointLost, PoisonEvent (when told to stop), UnknownEvent, and what SQLite
+   * says; then nothing has changed, and the same may be sent again.
+   */
+  project(items: readonly LogItem[], to: Checkpoint, at: number): ProjectedBatch {
+    if (to.position <= this.#checkpoint.position) return { events: 0, rowsWritten: 0, parked: [] }
+    const parked: ParkedStream[] = []
+    let events = 0
+    try {
+      for (const item of items) {
+        const place = item.type === 'event' ? item.event : item
+        if (place.position <= this.#checkpoint.position) continue
+        events++
+        if (this.#parked.has(place.stream)) continue
+        const cause = this.#apply(item)
+        if (cause === undefined) continue
+        if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, place, cause)
+        const { stream, revision, position } = place
+        const entry = { stream, revision, position, error: messageOf(cause), parkedAt: at, tries: 0 }
+        this.#parked.set(stream, entry)
+        parked.push(entry)
+      }
+      const rowsWritten = this.#database.transaction(() => {
+        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, events, at)
+        for (const entry of parked) this.#database.park(this.#generation, entry)
+        return this.#write()
+      })
+      this.#checkpoint = to
+      this.#settle()
+      return { events, rowsWritten, parked }
+    } catch (error) {
+      for (const { stream } of parked) this.#parked.delete(stream)
+      this.#forget()
+      throw error
+    }
+  }
+
+  /**
+   * Goes on with a parked stream: `items` are its events from the one that it was parked at, in order, up to the checkpoint or,
+   * where `isWhole` is false, a part of them. True when the stream is followed again. What throws leaves it parked, with
+   * one more try counted.
+   */
+  resume(stream: string, items: readonly LogItem[], isWhole: boolean, at: number): boolean {
+    const parked = this.#parked.get(stream)
+    if (parked === undefined) return true
+    try {
+      let next: ParkedStream | undefined
+      for (const item of items) {
+        const { revision, position } = item.type === 'event' ? item.event : item
+        if (revision < parked.revision || position > this.#checkpoint.position) continue
+        const cause = this.#apply(item)
+        if (cause === undefined) continue
+        next = {
+          stream,
+          revision,
+          position,
+          error: messageOf(cause),
+          parkedAt: parked.parkedAt,
+          tries: parked.tries + 1,
+        }
+        break
+      }
+      const last = items.at(-1)
+      if (next === undefined && !isWhole && last !== undefined) {
+        const { revision, position } = last.type === 'event' ? last.event : last
+        next = { ...parked, revision: revision + 1, position: position + 1n }
+      }
+      this.#database.transaction(() => {
+        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+        if (next === undefined) this.#database.unpark(this.#generation, stream)
+        else this.#database.park(this.#generation, next)
+        this.#write()
+      })
+      if (next === undefined) this.#parked.delete(stream)
+      else this.#parked.set(stream, next)
+      this.#settle()
+      return next === undefined
+    } catch (error) {
+      this.#forget()
+      throw error
+    }
+  }
+
+  /** Leaves the event out for ever at which a stream was parked: it is resumed behind it. */
+  discard(stream: string): void {
+    const parked = this.#parked.get(stream)
+    if (parked === undefined) return
+    const next = { ...parked, revision: parked.revision + 1, position: parked.position + 1n }
+    this.#database.park(this.#generation, next)
+    this.#parked.set(stream, next)
+  }
+
+  /** The cause when a rule can't make sense of it; then nothing of the event is in the rows. */
+  #apply(item: LogItem): unknown {
+    if (item.type === 'undecodable') {
+      if (!item.isUnknownType) return new Error(item.message)
+      if (this.#projection.unknownEvents === 'skip') return undefined
+      throw new UnknownEvent(item.message)
+    }
+    const staged: Staged<unknown>[] = []
+    try {
+      for (const table of this.#projection.tables) {
+        const rows = this.#rowsOf(table)
+        for (const key of table.targets(item.event, this.#before)) {
+          staged.push({ rows, key, row: table.evolve(rows.get(key), item.event, this.#before, key) })
+        }
+      }
+    } catch (error) {
+      // Of a broken rule nobody knows what else it would do; of a file that can't be read the rows are not to blame.
+      if (isSqliteError(error)) throw error
+      return error
+    }
+    for (const { rows, key, row } of staged) rows.put(key, row)
+    return undefined
+  }
+
+  #write(): number {
+    let written = 0
+    for (const rows of this.#rows.values()) written += rows.write()
+    return written
+  }
+
+  #settle(): void {
+    for (const rows of this.#rows.values()) rows.settle()
+  }
+
+  #forget(): void {
+    for (const rows of this.#rows.values()) rows.forget()
+  }
+
+  #rowsOf<Row>(table: TableLayout<Row> | ProjectionTable<Row>): KeptRows<Row> {
+    const rows = this.#rows.get(table.name)
+    if (rows === undefined) throw new Error(`'${this.#projection.name}' has no table '${table.name}'`)
+    return rows as unknown as KeptRows<Row> // kept under the name of the table whose rows they are
+  }
+}
+
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'SqliteError'
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

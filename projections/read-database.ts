@@ -1,0 +1,349 @@
+/**
+ * The file of the read models: rows of every projection beside the checkpoint that they belong to. Everything in it follows
+ * from the log, so it may be deleted at any time; nothing in it is ever asked for a decision.
+ *
+ *     generations   one row for each build of a projection: its version, its checkpoint, and whether it serves
+ *     parked        streams that a projection could not go on with
+ *     <table>.<n>   the rows of a table in generation n
+ *
+ * A rebuild fills a new generation while the old one serves; the swap is one statement.
+ */
+import Database from 'better-sqlite3'
+import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
+import type { Projection, TableLayout } from './projection.ts'
+
+/** `serving`: questions are asked of it; `building`: being filled beside the one that serves. */
+export type Standing = 'serving' | 'building'
+
+export interface Generation {
+  readonly projection: string
+  /** From 1, growing: a number is never used again for a projection. */
+  readonly generation: number
+  readonly version: number
+  readonly standing: Standing
+  readonly checkpoint: Checkpoint
+  /** Events of registries that it was given. */
+  readonly events: number
+  /** When the checkpoint was moved last, epoch ms. */
+  readonly updatedAt: number
+}
+
+/** A stream that a projection could not go on with: from this event on, nothing of it is in the rows. */
+export interface ParkedStream {
+  readonly stream: string
+  readonly revision: number
+  readonly position: bigint
+  readonly error: string
+  readonly parkedAt: number
+  readonly tries: number
+}
+
+export type ReadDatabaseErrorCode =
+  /** The file is something else than read models, and is left as it is. */
+  | 'not_read_models'
+  /** Written by a newer version. */
+  | 'read_models_newer'
+
+export class ReadDatabaseError extends Error {
+  override readonly name = 'ReadDatabaseError'
+  readonly code: ReadDatabaseErrorCode
+
+  constructor(code: ReadDatabaseErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** "VDRM": says whose file it is. */
+const APPLICATION_ID = 0x5644524d
+const FORMAT = 1
+/** How long a statement waits for another process of this machine that writes to the same file. */
+const BUSY_TIMEOUT_MS = 2_000
+
+/** Rows of an index that are looked at to learn what it is good for. */
+const ANALYSIS_LIMIT = 1_000
+
+const SCHEMA = `
+CREATE TABLE generations (
+  projection TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  standing TEXT NOT NULL,
+  tables TEXT NOT NULL,
+  log_id TEXT NOT NULL,
+  timeline INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  events INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (projection, generation)
+) WITHOUT ROWID;
+CREATE TABLE parked (
+  projection TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  stream TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  parked_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  PRIMARY KEY (projection, generation, stream)
+) WITHOUT ROWID;
+`
+
+/**
+ * Opens the file for writing, made when it is missing. Throws ReadDatabaseError for a file that is something else or newer;
+ * what SQLite finds wrong with its bytes is thrown as SQLite says it, and the way out is to delete the file.
+ */
+export function openReadDatabase(path: string): ReadDatabase {
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    db.pragma('journal_mode = WAL')
+    // A crash may take the last batches with it, rows and checkpoint together: they come from the log again.
+    db.pragma('synchronous = NORMAL')
+    db.pragma('cache_size = -65536')
+    db.transaction(() => prepare(db, path)).immediate()
+    return new ReadDatabase(db)
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function prepare(db: Database.Database, path: string): void {
+  const applicationId = Number(db.pragma('application_id', { simple: true }))
+  const format = Number(db.pragma('user_version', { simple: true }))
+  if (applicationId === 0 && isEmpty(db)) {
+    db.pragma(`application_id = ${APPLICATION_ID}`)
+    db.pragma(`user_version = ${FORMAT}`)
+    db.exec(SCHEMA)
+  } else {
+    assertOurs(applicationId, format, path)
+  }
+}
+
+function isEmpty(db: Database.Database): boolean {
+  return db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
+}
+
+export function assertOurs(applicationId: number, format: number, path: string): void {
+  if (applicationId !== APPLICATION_ID) {
+    throw new ReadDatabaseError(
+      'not_read_models',
+      `'${path}' holds something else than read models: name another file.`,
+    )
+  }
+  if (format > FORMAT) {
+    throw new ReadDatabaseError(
+      'read_models_newer',
+      `'${path}' was written by a newer version (format ${format}, this one reads ${FORMAT}): use that version, or delete the file, and it is built anew.`,
+    )
+  }
+}
+
+export class ReadDatabase {
+  readonly #db: Database.Database
+  readonly #statements: Statements
+
+  constructor(db: Database.Database) {
+    this.#db = db
+    this.#statements = statementsOf(db)
+  }
+
+  /** For the rows: statements on the tables of a generation. */
+  get connection(): Database.Database {
+    return this.#db
+  }
+
+  /** All or nothing; nested ones are part of the outer one. */
+  transaction<T>(fn: () => T): T {
+    return this.#db.transaction(fn).immediate()
+  }
+
+  /** Of one projection or of all, oldest first. */
+  generations(projection?: string): readonly Generation[] {
+    const rows = this.#statements.generations.all() as readonly GenerationRow[]
+    return rows.map(generationOf).filter((one) => projection === undefined || one.projection === projection)
+  }
+
+  /** A new generation with empty tables; its indexes are made at once only where it serves, else by `finish`. */
+  begin(projection: Projection, standing: Standing, checkpoint: Checkpoint, at: number): Generation {
+    return this.transaction(() => {
+      const { last } = this.#statements.lastGeneration.get(projection.name) as { last: bigint | null }
+      const generation = Number(last ?? 0n) + 1
+      for (const table of projection.tables) this.#db.exec(tableDefinition(table, generation))
+      if (standing === 'serving') this.#index(projection, generation)
+      const { logId, timeline, position, hash } = checkpoint
+      const { name, version } = projection
+      const tables = JSON.stringify(projection.tables.map((table) => table.name))
+      this.#statements.insert.run(name, generation, version, standing, tables, logId, timeline, position, hash, 0, at)
+      return { projection: name, generation, version, standing, checkpoint, events: 0, updatedAt: at }
+    })
+  }
+
+  /** Makes the indexes of a generation that was filled without them. May take a while, and holds the right to write. */
+  finish(projection: Projection, generation: number): void {
+    this.transaction(() => {
+      this.#index(projection, generation)
+      this.#db.pragma(`analysis_limit = ${ANALYSIS_LIMIT}`)
+      this.#db.exec('ANALYZE')
+    })
+  }
+
+  /** From one moment to the next, questions are asked of this generation; every other one of its projection is dropped. */
+  serve(projection: Projection, generation: number): void {
+    this.transaction(() => {
+      this.#statements.serve.run(projection.name, generation)
+      for (const one of this.generations(projection.name)) {
+        if (one.generation !== generation) this.drop(projection.name, one.generation)
+      }
+    })
+  }
+
+  /** Takes a generation away, rows and all. */
+  drop(projection: string, generation: number): void {
+    this.transaction(() => {
+      const tables = this.#statements.tables.get(projection, generation) as { readonly tables: string } | undefined
+      for (const name of JSON.parse(tables?.tables ?? '[]') as readonly string[]) {
+        this.#db.exec(`DROP TABLE IF EXISTS ${quoted(physicalName({ name }, generation))}`)
+      }
+      this.#statements.deleteParked.run(projection, generation)
+      this.#statements.delete.run(projection, generation)
+    })
+  }
+
+  /** Compare-and-set: throws CheckpointLost unless the checkpoint is where its mover believes it to be. */
+  moveCheckpoint(of: Generation, from: Checkpoint, to: Checkpoint, events: number, at: number): void {
+    const { changes } = this.#statements.move.run(
+      to.logId,
+      to.timeline,
+      to.position,
+      to.hash,
+      events,
+      at,
+      of.projection,
+      of.generation,
+      from.logId,
+      from.timeline,
+      from.position,
+      from.hash,
+    )
+    if (changes !== 1) throw new CheckpointLost(of.projection, from)
+  }
+
+  parked(of: Pick<Generation, 'projection' | 'generation'>): readonly ParkedStream[] {
+    const rows = this.#statements.parked.all(of.projection, of.generation) as readonly ParkedRow[]
+    return rows.map(({ stream, revision, position, error, parkedAt, tries }) => ({
+      stream,
+      revision: Number(revision),
+      position,
+      error,
+      parkedAt: Number(parkedAt),
+      tries: Number(tries),
+    }))
+  }
+
+  park(of: Pick<Generation, 'projection' | 'generation'>, parked: ParkedStream): void {
+    const { stream, revision, position, error, parkedAt, tries } = parked
+    this.#statements.park.run(of.projection, of.generation, stream, revision, position, error, parkedAt, tries)
+  }
+
+  unpark(of: Pick<Generation, 'projection' | 'generation'>, stream: string): void {
+    this.#statements.unpark.run(of.projection, of.generation, stream)
+  }
+
+  /** Twice is once. */
+  close(): void {
+    this.#db.close()
+  }
+
+  #index(projection: Projection, generation: number): void {
+    for (const table of projection.tables) {
+      for (const { name, columns, where } of table.indexes) {
+        const condition = where === undefined ? '' : ` WHERE ${where}`
+        this.#db.exec(
+          `CREATE INDEX ${quoted(`${table.name}.${name}.${generation}`)} ON ` +
+            `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`,
+        )
+      }
+    }
+  }
+}
+
+/** The name of a table in one generation. */
+export function physicalName(table: Pick<TableLayout<never>, 'name'>, generation: number): string {
+  return `${table.name}.${generation}`
+}
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+function tableDefinition(table: TableLayout<unknown>, generation: number): string {
+  const columns = table.columns.map(
+    ({ name, type, nullable = false }) =>
+      `${quoted(name)} ${type === 'bigint' ? 'INTEGER' : type.toUpperCase()}${nullable ? '' : ' NOT NULL'}`,
+  )
+  const key = table.key.map(quoted).join(', ')
+  return `CREATE TABLE ${quoted(physicalName(table, generation))} (${columns.join(', ')}, PRIMARY KEY (${key}))`
+}
+
+function statementsOf(db: Database.Database) {
+  return {
+    generations: db.prepare('SELECT * FROM generations ORDER BY projection, generation').safeIntegers(),
+    lastGeneration: db.prepare('SELECT max(generation) AS last FROM generations WHERE projection = ?').safeIntegers(),
+    tables: db.prepare('SELECT tables FROM generations WHERE projection = ? AND generation = ?'),
+    insert: db.prepare('INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    delete: db.prepare('DELETE FROM generations WHERE projection = ? AND generation = ?'),
+    serve: db.prepare(`UPDATE generations SET standing = 'serving' WHERE projection = ? AND generation = ?`),
+    move: db.prepare(
+      `UPDATE generations SET log_id = ?, timeline = ?, position = ?, hash = ?, events = events + ?, updated_at = ?
+       WHERE projection = ? AND generation = ? AND log_id = ? AND timeline = ? AND position = ? AND hash = ?`,
+    ),
+    parked: db
+      .prepare(
+        `SELECT stream, revision, position, error, parked_at AS parkedAt, tries FROM parked
+         WHERE projection = ? AND generation = ? ORDER BY position`,
+      )
+      .safeIntegers(),
+    park: db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
+    unpark: db.prepare('DELETE FROM parked WHERE projection = ? AND generation = ? AND stream = ?'),
+    deleteParked: db.prepare('DELETE FROM parked WHERE projection = ? AND generation = ?'),
+  }
+}
+
+type Statements = ReturnType<typeof statementsOf>
+
+interface GenerationRow {
+  readonly projection: string
+  readonly generation: bigint
+  readonly version: bigint
+  readonly standing: Standing
+  readonly log_id: string
+  readonly timeline: bigint
+  readonly position: bigint
+  readonly hash: string
+  readonly events: bigint
+  readonly updated_at: bigint
+}
+
+interface ParkedRow {
+  readonly stream: string
+  readonly revision: bigint
+  readonly position: bigint
+  readonly error: string
+  readonly parkedAt: bigint
+  readonly tries: bigint
+}
+
+function generationOf(row: GenerationRow): Generation {
+  return {
+    projection: row.projection,
+    generation: Number(row.generation),
+    version: Number(row.version),
+    standing: row.standing,
+    checkpoint: { logId: row.log_id, timeline: Number(row.timeline), position: row.position, hash: row.hash },
+    events: Number(row.events),
+    updatedAt: Number(row.updated_at),
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The read models as those see them who ask: a connection that cannot write, and one moment per question. Which generation
+ * serves is looked up in the same moment, so a swap falls between two questions and never into one.
+ */
+import Database from 'better-sqlite3'
+import type { Checkpoint } from './checkpoint.ts'
+import type { SqlValue, TableLayout } from './projection.ts'
+import { assertOurs, physicalName, quoted } from './read-database.ts'
+import type { ReadSession } from './read-session.ts'
+
+export interface Answered<T> {
+  readonly answer: T
+  /** What the rows rest on: everything up to this position, and nothing behind it. */
+  readonly checkpoint: Checkpoint
+}
+
+/** A projection that has no rows to ask for: it was never followed, or its first build is not done. */
+export class NotServed extends Error {
+  override readonly name = 'NotServed'
+  readonly code = 'not_served'
+
+  constructor(projection: string) {
+    super(`The read model '${projection}' has not been built yet.`)
+  }
+}
+
+/** A question that takes longer is better asked otherwise. */
+const BUSY_TIMEOUT_MS = 2_000
+
+export class ReadModels {
+  readonly #db: Database.Database
+  readonly #statements = new Map<string, Database.Statement>()
+
+  /** Throws for a file that is not there, and ReadDatabaseError for one that is something else. */
+  constructor(path: string) {
+    this.#db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      const applicationId = Number(this.#db.pragma('application_id', { simple: true }))
+      assertOurs(applicationId, Number(this.#db.pragma('user_version', { simple: true })), path)
+    } catch (error) {
+      this.#db.close()
+      throw error
+    }
+  }
+
+  /** Asks within one moment of one projection. Throws NotServed, and what the question throws. */
+  ask<T>(projection: string, question: (session: ReadSession) => T): Answered<T> {
+    return this.#db.transaction(() => {
+      const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
+      if (serving === undefined) throw new NotServed(projection)
+      const generation = Number(serving.generation)
+      const answer = question({
+        table: (layout: Pick<TableLayout<never>, 'name'>) => quoted(physicalName(layout, generation)),
+        all: <Row>(sql: string, parameters: readonly SqlValue[]) =>
+          this.#prepared(sql).all(...parameters) as readonly Row[],
+        get: <Row>(sql: string, parameters: readonly SqlValue[]) =>
+          this.#prepared(sql).get(...parameters) as Row | undefined,
+      })
+      const { logId, timeline, position, hash } = serving
+      return { answer, checkpoint: { logId, timeline: Number(timeline), position, hash } }
+    })()
+  }
+
+  /** Twice is once. */
+  close(): void {
+    this.#db.close()
+  }
+
+  #prepared(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      // Filters combine freely, and generations come and go: what was not asked for lately is prepared again.
+      if (this.#statements.size >= PREPARED_MAX) this.#statements.clear()
+      statement = this.#db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+const PREPARED_MAX = 500
+
+const SERVING = `SELECT generation, log_id AS logId, timeline, position, hash FROM generations
+  WHERE projection = ? AND standing = 'serving'`
+
+interface ServingRow {
+  readonly generation: bigint
+  readonly logId: string
+  readonly timeline: bigint
+  readonly position: bigint
+  readonly hash: string
+}
