@@ -17,7 +17,7 @@ export type Standing = 'serving' | 'building'
 
 export interface Generation {
   readonly projection: string
-  /** From 1, growing: a number is never used again for a projection. */
+  /** From 1, growing over the whole file: a number is never used again. */
   readonly generation: number
   readonly version: number
   readonly standing: Standing
@@ -78,6 +78,8 @@ CREATE TABLE generations (
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (projection, generation)
 ) WITHOUT ROWID;
+CREATE TABLE generation_numbers (last INTEGER NOT NULL);
+INSERT INTO generation_numbers VALUES (0);
 CREATE TABLE parked (
   projection TEXT NOT NULL,
   generation INTEGER NOT NULL,
@@ -169,8 +171,7 @@ export class ReadDatabase {
   /** A new generation with empty tables; its indexes are made at once only where it serves, else by `finish`. */
   begin(projection: Projection, standing: Standing, checkpoint: Checkpoint, at: number): Generation {
     return this.transaction(() => {
-      const { last } = this.#statements.lastGeneration.get(projection.name) as { last: bigint | null }
-      const generation = Number(last ?? 0n) + 1
+      const generation = this.#statements.nextGeneration.pluck().get() as number
       for (const table of projection.tables) this.#db.exec(tableDefinition(table, generation))
       if (standing === 'serving') this.#index(projection, generation)
       const { logId, timeline, position, hash } = checkpoint
@@ -291,7 +292,7 @@ function tableDefinition(table: TableLayout<unknown>, generation: number): strin
 function statementsOf(db: Database.Database) {
   return {
     generations: db.prepare('SELECT * FROM generations ORDER BY projection, generation').safeIntegers(),
-    lastGeneration: db.prepare('SELECT max(generation) AS last FROM generations WHERE projection = ?').safeIntegers(),
+    nextGeneration: db.prepare('UPDATE generation_numbers SET last = last + 1 RETURNING last'),
     tables: db.prepare('SELECT tables FROM generations WHERE projection = ? AND generation = ?'),
     insert: db.prepare('INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     delete: db.prepare('DELETE FROM generations WHERE projection = ? AND generation = ?'),
