@@ -263,7 +263,7 @@ export class ReadDatabase {
       for (const { name, columns, where } of table.indexes) {
         const condition = where === undefined ? '' : ` WHERE ${where}`
         this.#db.exec(
-          `CREATE INDEX ${quoted(`${table.name}.${name}.${generation}`)} ON ` +
+          `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
             `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`,
         )
       }
@@ -274,6 +274,10 @@ export class ReadDatabase {
 /** The name of a table in one generation. */
 export function physicalName(table: Pick<TableLayout<never>, 'name'>, generation: number): string {
   return `${table.name}.${generation}`
+}
+
+export function physicalIndexName(table: Pick<TableLayout<never>, 'name'>, index: string, generation: number): string {
+  return `${table.name}.${index}.${generation}`
 }
 
 export function quoted(name: string): string {

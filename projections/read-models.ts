@@ -5,7 +5,7 @@
 import Database from 'better-sqlite3'
 import type { Checkpoint } from './checkpoint.ts'
 import type { SqlValue, TableLayout } from './projection.ts'
-import { assertOurs, physicalName, quoted } from './read-database.ts'
+import { assertOurs, physicalIndexName, physicalName, quoted } from './read-database.ts'
 import type { ReadSession } from './read-session.ts'
 
 export interface Answered<T> {
@@ -49,15 +49,19 @@ export class ReadModels {
       const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
       if (serving === undefined) throw new NotServed(projection)
       const generation = Number(serving.generation)
+      const { logId, timeline, position, hash } = serving
+      const checkpoint = { logId, timeline: Number(timeline), position, hash }
       const answer = question({
+        checkpoint,
         table: (layout: Pick<TableLayout<never>, 'name'>) => quoted(physicalName(layout, generation)),
+        index: (layout: Pick<TableLayout<never>, 'name'>, index: string) =>
+          quoted(physicalIndexName(layout, index, generation)),
         all: <Row>(sql: string, parameters: readonly SqlValue[]) =>
           this.#prepared(sql).all(...parameters) as readonly Row[],
         get: <Row>(sql: string, parameters: readonly SqlValue[]) =>
           this.#prepared(sql).get(...parameters) as Row | undefined,
       })
-      const { logId, timeline, position, hash } = serving
-      return { answer, checkpoint: { logId, timeline: Number(timeline), position, hash } }
+      return { answer, checkpoint }
     })()
   }
 

@@ -1,0 +1,246 @@
+/**
+ * What operations may be asked for, and the SQL that finds them. Each condition stands beside what it means; freshness is
+ * what `judgeDeadline` says, put as a comparison of the stored deadline, and a test holds the two together.
+ */
+import { z } from 'zod'
+import { REASON_CODES } from '../src/authority/events.ts'
+import { PRESENT_STATUSES, RESULT_CLASSES, statusesOf } from '../src/authority/status.ts'
+import { foldedName, LABELS, OPERATIONS, VISIBLE } from './operation-index.ts'
+import type { SqlValue } from './projection.ts'
+import { QuestionError } from './question-error.ts'
+import type { ReadSession } from './read-session.ts'
+
+const VALUES_MAX = 50
+const LABELS_MAX = 8
+const TEXT_LENGTH_MAX = 128
+
+const values = z.array(z.string().min(1).max(TEXT_LENGTH_MAX)).min(1).max(VALUES_MAX)
+const at = z.int()
+/** Epoch ms; from inclusive, until exclusive. */
+const range = z
+  .strictObject({ from: at.optional(), until: at.optional() })
+  .refine(({ from, until }) => from === undefined || until === undefined || from < until, {
+    message: 'expected from to be before until',
+  })
+
+export const FRESHNESSES = ['fresh', 'late', 'likely_stale', 'reconciled', 'terminal', 'no_policy'] as const
+export const PROBLEM_CLASSES = ['active_attention', 'terminal_follow_up', 'none'] as const
+
+/** Conditions combine freely: all of them must hold; of several values in one list any may. */
+export const operationFilterSchema = z.strictObject({
+  workspaces: values.optional(),
+  owners: values.optional(),
+  kinds: values.optional(),
+  statuses: z.array(z.enum(PRESENT_STATUSES)).min(1).max(PRESENT_STATUSES.length).optional(),
+  resultClasses: z.array(z.enum(RESULT_CLASSES)).min(1).max(RESULT_CLASSES.length).optional(),
+  reasonCodes: z.array(z.enum(REASON_CODES)).min(1).max(REASON_CODES.length).optional(),
+  freshness: z.array(z.enum(FRESHNESSES)).min(1).max(FRESHNESSES.length).optional(),
+  problemClasses: z.array(z.enum(PROBLEM_CLASSES)).min(1).max(PROBLEM_CLASSES.length).optional(),
+  /** Likely stale: somebody should look now. */
+  attention: z.boolean().optional(),
+  active: z.boolean().optional(),
+  reconciled: z.boolean().optional(),
+  contradicted: z.boolean().optional(),
+  /** Each must be there with this value. */
+  labels: z
+    .record(z.string(), z.string())
+    .refine((labels) => Object.keys(labels).length > 0 && Object.keys(labels).length <= LABELS_MAX, {
+      message: `expected 1 to ${LABELS_MAX} labels`,
+    })
+    .optional(),
+  key: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
+  ids: values.optional(),
+  /** The beginning of the id, or of the name whatever its case. */
+  text: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
+  retryOf: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
+  attemptAtLeast: z.int().min(1).optional(),
+  registered: range.optional(),
+  started: range.optional(),
+  ended: range.optional(),
+  activity: range.optional(),
+})
+export type OperationFilter = Readonly<z.infer<typeof operationFilterSchema>>
+
+/** The filter as it may be asked. Throws QuestionError naming the condition and what is expected of it. */
+export function checkedFilter(filter: unknown): OperationFilter {
+  const parsed = operationFilterSchema.safeParse(filter)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const place = issue?.path.map(String).join('.') ?? ''
+  throw new QuestionError('bad_filter', `filter${place === '' ? '' : ` ${place}`}: ${issue?.message ?? 'not valid'}`)
+}
+
+export interface Condition {
+  readonly sql: string
+  readonly parameters: readonly SqlValue[]
+}
+
+/** A condition that leaves so few rows that it pays to begin with them. */
+export interface Selection extends Condition {
+  /** A statement that gives `stream` and `number`. */
+  readonly from: Condition
+}
+
+export interface FilterParts {
+  /** Conditions on columns, with `o` for the row. */
+  readonly conditions: readonly Condition[]
+  readonly selections: readonly Selection[]
+  /** These two stand among the selections as well. Undefined where any will do. */
+  readonly statuses: readonly string[] | undefined
+  readonly kinds: readonly string[] | undefined
+}
+
+/** `staleFrom`: what has a deadline up to here is likely stale; the time less the grace. */
+export function partsOf(session: ReadSession, filter: OperationFilter, staleFrom: number): FilterParts {
+  const conditions: Condition[] = [{ sql: `o.${VISIBLE}`, parameters: [] }]
+  const selections: Selection[] = []
+  const add = (sql: string, ...parameters: readonly SqlValue[]) => conditions.push({ sql, parameters })
+  const select = (column: string, given: readonly string[] | undefined) => {
+    if (given !== undefined) selections.push(columnIsAmong(session, column, given))
+  }
+  const statuses = statusesAsked(filter)
+  select('id', filter.ids)
+  select('key', filter.key === undefined ? undefined : [filter.key])
+  select('owner', filter.owners)
+  select('reason_code', filter.reasonCodes)
+  select('status', statuses)
+  select('kind', filter.kinds)
+  if (filter.workspaces !== undefined) {
+    add(`o.workspace IN (${placeholders(filter.workspaces)})`, ...filter.workspaces)
+  }
+  if (filter.freshness !== undefined) conditions.push(anyOf(filter.freshness, (one) => freshnessIs(one, staleFrom)))
+  if (filter.problemClasses !== undefined) {
+    conditions.push(anyOf(filter.problemClasses, (one) => problemClassIs(one, staleFrom)))
+  }
+  if (filter.attention !== undefined) conditions.push(when(filter.attention, freshnessIs('likely_stale', staleFrom)))
+  if (filter.reconciled === true || filter.contradicted === true) selections.push(columnIs(session, 'needs_follow_up'))
+  if (filter.active === true) selections.push(columnIs(session, 'is_active'))
+  const flags = { is_active: filter.active, is_reconciled: filter.reconciled, is_contradicted: filter.contradicted }
+  for (const [column, flag] of Object.entries(flags)) if (flag !== undefined) add(`o.${column} = ${flag ? 1 : 0}`)
+  if (filter.attemptAtLeast !== undefined) add('o.attempt >= ?', filter.attemptAtLeast)
+  if (filter.retryOf !== undefined) add('o.retry_of = ?', filter.retryOf)
+  const ranges = {
+    registered_at: filter.registered,
+    started_at: filter.started,
+    ended_at: filter.ended,
+    last_activity_at: filter.activity,
+  }
+  for (const [column, given] of Object.entries(ranges)) {
+    if (given?.from !== undefined) add(`o.${column} >= ?`, given.from)
+    if (given?.until !== undefined) add(`o.${column} < ?`, given.until)
+  }
+  if (filter.text !== undefined) selections.push(beginsWith(session, filter.text))
+  for (const [label, value] of Object.entries(filter.labels ?? {})) selections.push(labelIs(session, label, value))
+  return { conditions, selections, statuses, kinds: filter.kinds }
+}
+
+/** What `judgeDeadline` calls so, of the stored deadline: late and stale include their moment. */
+export function freshnessIs(freshness: (typeof FRESHNESSES)[number], staleFrom: number): Condition {
+  switch (freshness) {
+    case 'likely_stale':
+      return { sql: 'o.deadline_at <= ?', parameters: [staleFrom] }
+    case 'late':
+      return { sql: '(o.late_at <= ? AND o.deadline_at > ?)', parameters: [staleFrom, staleFrom] }
+    case 'fresh':
+      return {
+        sql: `(o.is_active = 1 AND (o.deadline_at IS NULL AND o.has_policy = 1
+               OR o.deadline_at > ? AND (o.late_at IS NULL OR o.late_at > ?)))`,
+        parameters: [staleFrom, staleFrom],
+      }
+    case 'no_policy':
+      return { sql: '(o.is_active = 1 AND o.deadline_at IS NULL AND o.has_policy = 0)', parameters: [] }
+    case 'reconciled':
+      // Who was reconciled needs follow-up: said once more, so that its index is found.
+      return { sql: '(o.needs_follow_up = 1 AND o.is_reconciled = 1)', parameters: [] }
+    case 'terminal':
+      return { sql: '(o.is_active = 0 AND o.is_reconciled = 0)', parameters: [] }
+    default:
+      return freshness satisfies never
+  }
+}
+
+function problemClassIs(problem: (typeof PROBLEM_CLASSES)[number], staleFrom: number): Condition {
+  switch (problem) {
+    case 'active_attention':
+      return freshnessIs('likely_stale', staleFrom)
+    case 'terminal_follow_up':
+      return {
+        sql: '(o.needs_follow_up = 1 AND (o.deadline_at IS NULL OR o.deadline_at > ?))',
+        parameters: [staleFrom],
+      }
+    case 'none':
+      return {
+        sql: '(o.needs_follow_up = 0 AND (o.deadline_at IS NULL OR o.deadline_at > ?))',
+        parameters: [staleFrom],
+      }
+    default:
+      return problem satisfies never
+  }
+}
+
+/** Statuses that status and result class leave together; undefined where neither was asked. */
+function statusesAsked({ statuses, resultClasses }: OperationFilter): readonly string[] | undefined {
+  if (resultClasses === undefined) return statuses
+  const ofClasses = resultClasses.flatMap((one) => statusesOf(one))
+  return statuses === undefined ? ofClasses : statuses.filter((status) => ofClasses.includes(status))
+}
+
+function labelIs(session: ReadSession, label: string, value: string): Selection {
+  const found = `FROM ${session.table(LABELS)} WHERE label = ? AND value = ?`
+  return {
+    sql: `EXISTS (SELECT 1 ${found} AND stream = o.stream AND number = o.number)`,
+    parameters: [label, value],
+    from: { sql: `SELECT stream, number ${found}`, parameters: [label, value] },
+  }
+}
+
+function columnIsAmong(session: ReadSession, column: string, given: readonly string[]): Selection {
+  const among = `${column} IN (${placeholders(given)})`
+  return selection(session, { sql: among, parameters: given })
+}
+
+function columnIs(session: ReadSession, flag: 'is_active' | 'needs_follow_up'): Selection {
+  return selection(session, { sql: `${flag} = 1`, parameters: [] })
+}
+
+function selection(session: ReadSession, { sql, parameters }: Condition): Selection {
+  const from = `SELECT stream, number FROM ${session.table(OPERATIONS)} WHERE ${sql} AND ${VISIBLE}`
+  return { sql: `o.${sql}`, parameters, from: { sql: from, parameters } }
+}
+
+function beginsWith(session: ReadSession, text: string): Selection {
+  const folded = foldedName(text)
+  const parameters = [text, afterAll(text), folded, afterAll(folded)]
+  const operations = session.table(OPERATIONS)
+  return {
+    sql: '(o.id >= ? AND o.id < ? OR o.name_folded >= ? AND o.name_folded < ?)',
+    parameters,
+    from: {
+      sql: `SELECT stream, number FROM ${operations} WHERE id >= ? AND id < ?
+            UNION SELECT stream, number FROM ${operations} WHERE name_folded >= ? AND name_folded < ?`,
+      parameters,
+    },
+  }
+}
+
+/** Behind every text that begins with this one, in the order of SQLite's bytes: no character is higher. */
+function afterAll(text: string): string {
+  return `${text}\u{10ffff}`
+}
+
+function anyOf<T>(given: readonly T[], conditionOf: (one: T) => Condition): Condition {
+  const all = given.map(conditionOf)
+  return {
+    sql: `(${all.map(({ sql }) => sql).join(' OR ')})`,
+    parameters: all.flatMap(({ parameters }) => parameters),
+  }
+}
+
+/** A comparison with nothing is neither true nor false: what is not known to be so is not so. */
+function when(expected: boolean, { sql, parameters }: Condition): Condition {
+  return { sql: expected ? sql : `(${sql}) IS NOT TRUE`, parameters }
+}
+
+export function placeholders(given: readonly unknown[]): string {
+  return given.map(() => '?').join(', ')
+}

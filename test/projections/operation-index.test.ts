@@ -1,0 +1,366 @@
+import fc from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
+import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../../projections/operation-filter.ts'
+import { OPERATION_INDEX } from '../../projections/operation-index.ts'
+import {
+  countAsked,
+  facetsAsked,
+  type ListedOperation,
+  type ListQuestion,
+  listAsked,
+  OPERATION_SORTS,
+  type OperationSort,
+  operationAsked,
+} from '../../projections/operation-questions.ts'
+import type { ProjectedEvent } from '../../projections/projection.ts'
+import type { LifecycleEvent } from '../../src/authority/events.ts'
+import { DEFAULT_POLICY } from '../../src/authority/lifecycle-policy.ts'
+import { viewOf } from '../../src/authority/operation-view.ts'
+import { PRESENT_STATUSES, RESULT_CLASSES } from '../../src/authority/status.ts'
+import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
+import { type Followed, followed, projected } from './support/followed.ts'
+import { registered } from './support/tally.ts'
+
+const MOMENT = { now: 1_000_000, graceMs: 0 }
+
+function list(file: Followed, question: Partial<ListQuestion> = {}) {
+  return file.ask((session) => listAsked(session, { ...MOMENT, ...question }))
+}
+
+/** Every page, one after the other. */
+function pages(file: Followed, question: Partial<ListQuestion>): readonly ListedOperation[] {
+  const found: ListedOperation[] = []
+  let pageToken: string | undefined
+  do {
+    const page = list(file, { ...question, pageToken })
+    found.push(...page.operations)
+    pageToken = page.nextPageToken
+  } while (pageToken !== undefined)
+  return found
+}
+
+/** Filters of everyday monitors. */
+const PLANNED: readonly OperationFilter[] = [
+  {},
+  { kinds: ['export'] },
+  { statuses: ['failed'] },
+  { kinds: ['export', 'sync'], resultClasses: ['running'] },
+  { owners: ['a'] },
+  { active: true },
+]
+
+const some = <T>(values: readonly T[]) => fc.option(fc.subarray([...values], { minLength: 1 }), { nil: undefined })
+const flag = fc.constantFrom(undefined, undefined, true, false)
+const filters: fc.Arbitrary<OperationFilter> = fc.record({
+  statuses: some(PRESENT_STATUSES),
+  resultClasses: some(RESULT_CLASSES),
+  kinds: some(['k', 'phased', 'peered', 'silent', 'discarded']),
+  freshness: some(FRESHNESSES),
+  problemClasses: some(PROBLEM_CLASSES),
+  attention: flag,
+  active: flag,
+  reconciled: flag,
+  contradicted: flag,
+  key: fc.constantFrom(undefined, undefined, 'x'),
+  text: fc.constantFrom(undefined, undefined, 'a', 'K'),
+  attemptAtLeast: fc.constantFrom(undefined, undefined, 2),
+  activity: fc.constantFrom(undefined, undefined, { from: 60 }, { from: 50, until: 100 }),
+})
+
+/** What the filter means, said again of what people are shown. */
+function holds(filter: OperationFilter, view: ListedOperation): boolean {
+  const { judgement, problemClass, resultClass, status, kind, key, id, name, attempt, contradictions } = view
+  const isActive = resultClass === 'running'
+  const among = (values: readonly string[] | undefined, value: string) => values?.includes(value) ?? true
+  const is = (wanted: boolean | undefined, actual: boolean) => wanted === undefined || wanted === actual
+  const { from = 0, until = Number.POSITIVE_INFINITY } = filter.activity ?? {}
+  const text = filter.text ?? ''
+  return (
+    among(filter.statuses, status) &&
+    among(filter.resultClasses, resultClass) &&
+    among(filter.kinds, kind) &&
+    among(filter.freshness, judgement.freshness) &&
+    among(filter.problemClasses, problemClass) &&
+    is(filter.attention, judgement.freshness === 'likely_stale') &&
+    is(filter.active, isActive) &&
+    is(filter.reconciled, judgement.freshness === 'reconciled') &&
+    is(filter.contradicted, contradictions > 0) &&
+    (filter.key === undefined || filter.key === key) &&
+    (id.startsWith(text) || name.toLowerCase().startsWith(text.toLowerCase())) &&
+    attempt >= (filter.attemptAtLeast ?? 0) &&
+    view.lastActivityAt >= from &&
+    view.lastActivityAt < until
+  )
+}
+
+describe('the operation index', () => {
+  test('A21, B3: shows each operation as its registry does, in any history and at any time', () => {
+    fc.assert(
+      fc.property(limits, wishes, fc.integer(), fc.integer({ min: 1, max: 9 }), (given, sent, seed, batch) => {
+        const { history, state } = historyOf(given, sent, seed)
+        using file = followed(OPERATION_INDEX, { batch })
+        file.project(projected(history))
+        for (const held of state.operations.values()) {
+          for (const now of [50, 400_000, 1e12]) {
+            const { input: _input, peer, outcome: _outcome, phases, lastError: _error, ...view } = viewOf(held, now, 7)
+            const question = { now, graceMs: 7, stream: 'registry-default/a', number: held.number }
+            const row = file.ask((session) => operationAsked(session, question))
+            expect(row).toMatchObject(view)
+            expect(row?.peer === undefined).toBe(peer === undefined)
+            expect(row?.phases.map(({ name, status }) => [name, status])).toEqual(
+              phases.map(({ name, status }) => [name, status]),
+            )
+          }
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('D8, B3: any filters together leave what they say, in any sort, page by page', { timeout: 120_000 }, () => {
+    const times = fc.constantFrom(45, 80, 300_000, 90_000_000, 1e12)
+    const question = fc.record({ filter: filters, sort: fc.constantFrom(...OPERATION_SORTS), now: times })
+    fc.assert(
+      fc.property(
+        limits,
+        wishes,
+        fc.integer(),
+        fc.array(question, { minLength: 5, maxLength: 5 }),
+        (given, sent, seed, questions) => {
+          const { history } = historyOf(given, sent, seed)
+          using file = followed(OPERATION_INDEX)
+          file.project(projected(history))
+          for (const { filter, sort, now } of questions) {
+            const moment = { now, graceMs: 3 }
+            const all = pages(file, { ...moment, pageSize: 1_000 })
+            const expected = all.filter((view) => holds(filter, view)).filter((view) => isAmong(sort, view))
+            const found = pages(file, { ...moment, filter, sort, pageSize: 3 })
+            expect(byNumber(found)).toEqual(byNumber(expected))
+            expect(found.map((view) => sortValue(sort, view))).toEqual(inOrder(sort, expected))
+            expect(file.ask((session) => countAsked(session, { ...moment, filter }))).toEqual({
+              count: all.filter((view) => holds(filter, view)).length,
+              isExact: true,
+            })
+            const facets = file.ask((session) => facetsAsked(session, { ...moment, filter }))
+            expect(facets).toEqual(facetsOf(all.filter((view) => holds(filter, view))))
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test('D8: labels are found by their values, each of them', () => {
+    using file = followed(OPERATION_INDEX)
+    file.project(
+      Array.from({ length: 12 }, (_, i) =>
+        born(i + 1, { labels: { team: i % 2 === 0 ? 'billing' : 'search', tier: `t${i % 3}` } }),
+      ),
+    )
+    const ids = (labels: Record<string, string>) => list(file, { filter: { labels } }).operations.map(({ id }) => id)
+    expect(ids({ team: 'billing' })).toEqual(['id-11', 'id-9', 'id-7', 'id-5', 'id-3', 'id-1'])
+    expect(ids({ team: 'billing', tier: 't2' })).toEqual(['id-9', 'id-3'])
+    expect(ids({ team: 'billing', tier: 't9' })).toEqual([])
+    file.project([follow(20, { type: 'RegistrationRolledBack', facts: of(9), content: {} })])
+    expect(ids({ team: 'billing', tier: 't2' })).toEqual(['id-3'])
+  })
+
+  test('a condition that most operations meet is asked of each, and one that few meet is begun with: the same rows', () => {
+    using file = followed(OPERATION_INDEX, { batch: 5_000, keptRowsMax: 10_000 })
+    file.project(
+      Array.from({ length: 5_000 }, (_, i) =>
+        born(i + 1, { labels: { common: 'yes', rare: i % 1_000 === 0 ? 'yes' : 'no' }, name: `Report ${i}` }),
+      ),
+    )
+    const found = (filter: OperationFilter) => list(file, { filter, pageSize: 3 }).operations.map(({ id }) => id)
+    expect(found({ labels: { common: 'yes' } })).toEqual(['id-5000', 'id-4999', 'id-4998'])
+    expect(found({ labels: { common: 'yes', rare: 'yes' } })).toEqual(['id-4001', 'id-3001', 'id-2001'])
+    expect(found({ text: 'report' })).toEqual(['id-5000', 'id-4999', 'id-4998'])
+    expect(found({ text: 'REPORT 123' })).toEqual(['id-1240', 'id-1239', 'id-1238'])
+    expect(found({ ids: ['id-7', 'id-8', 'nobody'] })).toEqual(['id-8', 'id-7'])
+  })
+
+  test('D8: counts are exact up to the cap, and say when there are more', () => {
+    using file = followed(OPERATION_INDEX, { batch: 11_000, keptRowsMax: 50_000 })
+    file.project(Array.from({ length: 10_001 }, (_, i) => born(i + 1, { name: i === 0 ? 'one' : 'many' })))
+    const count = (filter: OperationFilter) => file.ask((session) => countAsked(session, { ...MOMENT, filter }))
+    expect(count({})).toEqual({ count: 10_001, isExact: true })
+    expect(count({ owners: ['a'] })).toEqual({ count: 10_000, isExact: false })
+    expect(count({ text: 'man' })).toEqual({ count: 10_000, isExact: true })
+    const facets = file.ask((session) => facetsAsked(session, { ...MOMENT, filter: { owners: ['a'] } }))
+    expect(facets.statuses).toEqual({ provisioning: { count: 10_000, isExact: false } })
+  })
+
+  test('D8: what becomes newer while somebody reads pages is told, never shown twice, and nothing else is left out', () => {
+    using file = followed(OPERATION_INDEX)
+    file.project(Array.from({ length: 9 }, (_, i) => born(i + 1)))
+    const first = list(file, { pageSize: 3 })
+    file.project([
+      follow(20, { type: 'RegistrationJoined', facts: of(2), content: {} }),
+      follow(21, { type: 'RegistrationJoined', facts: of(8), content: {} }),
+      born(22),
+    ])
+    const second = list(file, { pageSize: 3, pageToken: first.nextPageToken })
+    const third = list(file, { pageSize: 3, pageToken: second.nextPageToken })
+    expect([first, second, third].map(({ operations }) => operations.map(({ id }) => id))).toEqual([
+      ['id-9', 'id-8', 'id-7'],
+      ['id-6', 'id-5', 'id-4'],
+      ['id-3', 'id-1'],
+    ])
+    expect([first.newer, second.newer, third.newer]).toEqual([0, 3, 3])
+    expect(third.nextPageToken).toBeUndefined()
+  })
+
+  test('an id that was used again is its newest life, and both are listed', () => {
+    using file = followed(OPERATION_INDEX)
+    const again = born(30)
+    file.project([
+      born(1),
+      { ...again, event: { ...again.event, facts: { ...again.event.facts, id: 'id-1' } } as LifecycleEvent },
+    ])
+    const question = { ...MOMENT, stream: 'registry-default/a', id: 'id-1' }
+    expect(file.ask((session) => operationAsked(session, question))?.number).toBe(30)
+    expect(list(file).operations.map(({ number }) => number)).toEqual([30, 1])
+    expect(file.ask((session) => operationAsked(session, { ...question, id: 'nobody' }))).toBeUndefined()
+  })
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['filter', { filter: { colour: 'red' } }, 'filter: Unrecognized key: "colour"'],
+    ['empty list', { filter: { kinds: [] } }, 'filter kinds: Too small'],
+    ['list too long', { filter: { owners: Array(51).fill('a') } }, 'filter owners: Too big'],
+    ['status', { filter: { statuses: ['dead'] } }, 'filter statuses.0: Invalid option'],
+    ['range', { filter: { ended: { from: 2, until: 1 } } }, 'filter ended: expected from to be before until'],
+    ['text', { filter: { text: 'x'.repeat(129) } }, 'filter text: Too big'],
+    ['labels', { filter: { labels: {} } }, 'filter labels: expected 1 to 8 labels'],
+    ['page', { pageSize: 1_001 }, 'a page has 1 to 1000 operations, got 1001'],
+    ['sort', { sort: 'colour' }, 'sort: expected one of newest_activity, oldest_in_status'],
+    ['sort of no own', { sort: 'constructor' }, 'sort: expected one of newest_activity, oldest_in_status'],
+    ['token', { pageToken: 'abc' }, 'the page token is no page token: ask for the first page again'],
+  ])('refuses a silly %s in a sentence', (_what, question, message) => {
+    using file = followed(OPERATION_INDEX)
+    expect(() => list(file, question as Partial<ListQuestion>)).toThrow(message)
+  })
+
+  test('refuses the page token of another filter, sort or log', () => {
+    using file = followed(OPERATION_INDEX)
+    file.project([born(1), born(2)])
+    const { nextPageToken: pageToken = '' } = list(file, { pageSize: 1 })
+    const other = 'belongs to another filter or sort'
+    expect(() => list(file, { pageToken, sort: 'longest_running' })).toThrow(other)
+    expect(() => list(file, { pageToken, filter: { active: true } })).toThrow(other)
+    const forged = (change: (parts: unknown[]) => void) => {
+      const parts = JSON.parse(Buffer.from(pageToken, 'base64url').toString())
+      change(parts)
+      return Buffer.from(JSON.stringify(parts)).toString('base64url')
+    }
+    const asked = (at: number, value: unknown) => () =>
+      list(file, { pageToken: forged((parts) => parts.splice(at, 1, value)) })
+    expect(asked(0, 9)).toThrow('is none of this version')
+    expect(asked(1, 'another')).toThrow('belongs to another log')
+    expect(asked(2, 2)).toThrow('was given before the log was restored')
+    expect(asked(6, 'high')).toThrow('is no page token')
+    expect(asked(7, '-1')).toThrow('is no page token')
+  })
+
+  test.each(OPERATION_SORTS.flatMap((sort) => PLANNED.map((filter) => [sort, filter] as const)))(
+    'D8: a filter that leaves many is read along an index, sorting nothing: %s of %o',
+    (sort, filter) => {
+      const plans = many.ask((session) => {
+        const found: string[] = []
+        listAsked(
+          {
+            ...session,
+            all: (sql, parameters) => {
+              const rows = session.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, parameters)
+              found.push(...rows.map(({ detail }) => detail))
+              return session.all(sql, parameters)
+            },
+          },
+          { ...MOMENT, filter, sort },
+        )
+        return found
+      })
+      expect(plans.filter((step) => step.includes('SCAN o') && !step.includes('USING INDEX'))).toEqual([])
+      expect(plans.filter((step) => step.includes('TEMP B-TREE'))).toEqual([])
+    },
+  )
+})
+
+/** So many that no everyday condition leaves few. */
+const many = followed(OPERATION_INDEX, { batch: 6_000, keptRowsMax: 20_000 })
+many.project([
+  ...Array.from({ length: 12_000 }, (_, i) => born(i + 1)),
+  ...Array.from({ length: 6_000 }, (_, i) =>
+    follow(20_000 + i, {
+      type: 'OperationFailed',
+      facts: { ...of(i + 1), sequence: i + 1 },
+      content: { error: { message: 'no' } },
+    }),
+  ),
+])
+afterAll(() => many[Symbol.dispose]())
+
+function of(number: number) {
+  return { id: `id-${number}`, number }
+}
+
+/** A registration at a time of its own. */
+function born(position: number, content: { labels?: Record<string, string>; name?: string } = {}): ProjectedEvent {
+  const birth = registered(position, 'export')
+  // Its facts are those of a registration, as `registered` made them.
+  const event = { ...birth.event, facts: { ...birth.event.facts, policy: DEFAULT_POLICY }, content } as LifecycleEvent
+  return { ...birth, event }
+}
+
+function follow(position: number, event: LifecycleEvent): ProjectedEvent {
+  return { ...registered(position, ''), event }
+}
+
+function byNumber(views: readonly ListedOperation[]): readonly number[] {
+  return views.map(({ number }) => number).sort((one, other) => one - other)
+}
+
+function isAmong(sort: OperationSort, view: ListedOperation): boolean {
+  if (sort === 'longest_running') return view.resultClass === 'running' && view.startedAt !== undefined
+  return sort !== 'most_overdue' || view.judgement.deadlineAt !== undefined
+}
+
+function sortValue(sort: OperationSort, view: ListedOperation): number {
+  const values = {
+    newest_activity: -view.lastActivityAt,
+    oldest_in_status: view.statusSinceAt,
+    longest_running: view.startedAt ?? 0,
+    most_overdue: view.judgement.deadlineAt ?? 0,
+  }
+  return values[sort]
+}
+
+function inOrder(sort: OperationSort, views: readonly ListedOperation[]): readonly number[] {
+  return views.map((view) => sortValue(sort, view)).sort((one, other) => one - other)
+}
+
+function facetsOf(views: readonly ListedOperation[]) {
+  const exact = (count: number) => ({ count, isExact: true })
+  const tally = (names: readonly (string | undefined)[]) => {
+    const groups = Map.groupBy(
+      names.filter((name) => name !== undefined),
+      (name) => name,
+    )
+    return Object.fromEntries([...groups].map(([name, all]) => [name, exact(all.length)]))
+  }
+  const each = (all: readonly string[], names: readonly string[]) =>
+    Object.fromEntries(all.map((one) => [one, exact(names.filter((name) => name === one).length)]))
+  return {
+    statuses: tally(views.map(({ status }) => status)),
+    kinds: tally(views.map(({ kind }) => kind)),
+    reasonCodes: tally(views.map(({ outcome }) => (outcome?.status === 'failed' ? outcome.reasonCode : undefined))),
+    freshness: each(
+      FRESHNESSES,
+      views.map(({ judgement }) => judgement.freshness),
+    ),
+    problemClasses: each(
+      PROBLEM_CLASSES,
+      views.map(({ problemClass }) => problemClass),
+    ),
+  }
+}
