@@ -147,6 +147,8 @@ export type LogErrorCode =
   | 'log_locked'
   /** The place refuses: no rights, a network file system, not a directory. */
   | 'log_unusable'
+  /** There is none, and it was not to be begun. */
+  | 'log_missing'
   | 'log_closed'
   | 'log_unavailable'
   | 'log_replaced'

@@ -28,8 +28,8 @@ import { rememberedAnswer } from './remembered-answer.ts'
 import {
   contention,
   NOT_STORED,
-  OUTCOME_UNKNOWN,
   OVERLOADED,
+  outcomeUnknown,
   refusedByLog,
   SHUTTING_DOWN,
   unreadable,
@@ -344,7 +344,8 @@ export class RegistryWriter {
   #giveUpWaiting(): void {
     this.#unresolved()
     this.#hasGivenUp = true
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
   }
 
@@ -442,7 +443,8 @@ export class RegistryWriter {
     if (this.#failure !== undefined) return
     this.#failure = failure
     this.#mode = 'failed'
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#inFlight.clear()
     for (const ticket of [...this.#undo(), ...this.#withheld.takeAll(), ...this.#queue.takeAll()]) {
       this.#tickets.refuse(ticket, unreadable(failure))
