@@ -51,8 +51,9 @@ export class AppendInFlight {
     return this.#unknownBecause
   }
 
-  send(batch: PendingBatch, expected: ExpectedRevision): void {
-    void this.sendBy(this.#parts.store, batch, expected).then((result) => this.take(batch, expected, result))
+  /** Ends with the first answer, whatever it says. */
+  async send(batch: PendingBatch, expected: ExpectedRevision): Promise<void> {
+    this.take(batch, expected, await this.sendBy(this.#parts.store, batch, expected))
   }
 
   /** Sends by another's right to write; whoever does so hands the answer to `take`. Never rejects. */
