@@ -3,14 +3,16 @@
  *
  *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
  */
+
+import { existsSync } from 'node:fs'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import type { EventStore } from './event-store/event-store.ts'
-import { isEventStoreDbAddress } from './event-store/eventstoredb-address.ts'
+import { type EventStore, LogError } from './event-store/event-store.ts'
+import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
@@ -27,6 +29,8 @@ export interface OpenOptions extends VerdictDefaults {
   readonly kinds?: KindDefinitions
   /** For registries that open without limits of their own. */
   readonly limits?: Partial<Limits>
+  /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
+  readonly mustExist?: boolean
   readonly clock?: Clock
   readonly random?: RandomSource
 }
@@ -57,8 +61,8 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const settings = settingsOf(options.settings)
   const kinds = checkedKinds(options.kinds ?? {})
   const limits = checkedLimits(options.limits ?? {})
-  const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
-  const { store, snapshots } = await openLog(location, settings.lockWaitMs, clock)
+  const { clock = SYSTEM_CLOCK, random = systemRandom(), mustExist = false } = options
+  const { store, snapshots } = await openLog(placeOf(location), mustExist, settings.lockWaitMs, clock)
   const shell = new Shell({
     store,
     snapshots,
@@ -76,25 +80,67 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   return { store, door: embeddedDoor(shell, store, snapshots) }
 }
 
-async function openLog(
-  location: string,
-  lockWaitMs: number,
-  clock: Clock,
-): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
+interface OpenLog {
+  readonly store: EventStore
+  readonly snapshots: SnapshotCache
+}
+
+async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: number, clock: Clock): Promise<OpenLog> {
+  const now = () => clock.now()
+  switch (place.type) {
+    case 'memory':
+      if (mustExist) throw missing(MEMORY_LOCATION)
+      return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
+    case 'eventstoredb': {
+      const { address } = place
+      // Its client takes longer to load than everything else together.
+      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+      const store = await openEventStoreDb({ connectionString: address, mustExist, now })
+      return { store, snapshots: memorySnapshotCache() }
+    }
+    case 'file': {
+      const { path } = place
+      if (mustExist && !existsSync(path)) throw missing(path)
+      const store = await openSqliteStore({ path, lockWaitMs, now })
+      return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
+    }
+    default:
+      return place satisfies never
+  }
+}
+
+function missing(place: string): LogError {
+  return new LogError('log_missing', `there is no log at ${place}`)
+}
+
+type LogPlace =
+  | { readonly type: 'memory' }
+  | { readonly type: 'file'; readonly path: string }
+  | { readonly type: 'eventstoredb'; readonly address: string }
+
+/** Throws SettingsError, without the password that an address may hold. */
+function placeOf(location: string): LogPlace {
+  const refuse = (why: string) => new SettingsError(`${why}, got ${JSON.stringify(location)}`)
   // From JavaScript anything may come, such as an environment variable that is not set.
   const isPlace: boolean = typeof location === 'string' && location.trim() !== ''
-  if (!isPlace) throw new SettingsError(`a log has a path or an address, got ${JSON.stringify(location)}`)
-  const now = () => clock.now()
-  const isInMemory = location === MEMORY_LOCATION || location === MEMORY_LOCATION_OF_SQLITE
-  if (isInMemory) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
-  if (isEventStoreDbAddress(location)) {
-    // Its client takes longer to load than everything else together.
-    const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
-    return { store: await openEventStoreDb({ connectionString: location, now }), snapshots: memorySnapshotCache() }
-  }
+  if (!isPlace) throw refuse('a log has a path or an address')
+  if (isEventStoreDbAddress(location)) return { type: 'eventstoredb', address: location }
   const path = location.replace(/^sqlite:/, '')
-  const store = await openSqliteStore({ path, lockWaitMs, now })
-  return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
+  if (location === MEMORY_LOCATION || path === MEMORY_LOCATION_OF_SQLITE) return { type: 'memory' }
+  // sqlite:///a/path is what others write for a path that begins at the root; sqlite://a/path would begin there, too.
+  if (path !== location && (path.trim() === '' || /^\/\/[^/]/.test(path)))
+    throw refuse('sqlite: wants a path behind it')
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    throw new SettingsError(
+      `a log is at a path, sqlite:PATH, memory: or esdb://host:port, got "${shownLocation(path)}"`,
+    )
+  }
+  return { type: 'file', path }
+}
+
+/** A location as people and logs may see it: without the password that an address may hold. */
+export function shownLocation(location: string): string {
+  return withoutPassword(location)
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */

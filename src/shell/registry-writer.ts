@@ -16,6 +16,7 @@ import { type EventAppender, type EventStore, type ExpectedRevision, LogError } 
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 import { type Clock, pause } from '../runtime/clock.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
+import type { AppendSlots } from './append-slots.ts'
 import type { AddressedCommand, StampSettings } from './command-stamp.ts'
 import { type Before, DecisionQueue } from './decision-queue.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
@@ -28,8 +29,8 @@ import { rememberedAnswer } from './remembered-answer.ts'
 import {
   contention,
   NOT_STORED,
-  OUTCOME_UNKNOWN,
   OVERLOADED,
+  outcomeUnknown,
   refusedByLog,
   SHUTTING_DOWN,
   unreadable,
@@ -51,6 +52,8 @@ export interface WriterParts {
   readonly settings: WriterSettings
   readonly clock: Clock
   readonly salts: SaltSource
+  /** Shared by all writers of a node. */
+  readonly slots: AppendSlots
   readonly snapshots: SnapshotCache | undefined
   /** Called for each effect after its event is durable, in order. Must not throw. */
   readonly runEffect: RunEffect
@@ -240,18 +243,18 @@ export class RegistryWriter {
     if (this.#mode === 'ready' && !this.#followForeign()) this.#queue.decideAll()
   }
 
-  /** Commands that are issued together travel together: the append leaves when the caller's turn is over. */
+  /** Commands that are issued together travel together: the append leaves when the caller's turn is over, and a slot is free. */
   #scheduleSend(): void {
     if (this.#inFlight.batch !== undefined || this.#isSendScheduled) return
     this.#isSendScheduled = true
-    queueMicrotask(this.#send)
+    queueMicrotask(() => this.#parts.slots.request(this.#send))
   }
 
-  readonly #send = (): void => {
+  readonly #send = (): Promise<void> | undefined => {
     this.#isSendScheduled = false
-    if (this.#inFlight.batch !== undefined) return
+    if (this.#inFlight.batch !== undefined) return undefined
     const batch = this.#pending.shift()
-    if (batch !== undefined) this.#inFlight.send(batch, this.#expected())
+    return batch && this.#inFlight.send(batch, this.#expected())
   }
 
   #settled(batch: PendingBatch, fate: Fate): void {
@@ -344,7 +347,8 @@ export class RegistryWriter {
   #giveUpWaiting(): void {
     this.#unresolved()
     this.#hasGivenUp = true
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
   }
 
@@ -442,7 +446,8 @@ export class RegistryWriter {
     if (this.#failure !== undefined) return
     this.#failure = failure
     this.#mode = 'failed'
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#inFlight.clear()
     for (const ticket of [...this.#undo(), ...this.#withheld.takeAll(), ...this.#queue.takeAll()]) {
       this.#tickets.refuse(ticket, unreadable(failure))

@@ -5,11 +5,13 @@
  *     send -> checked -> its registry's writer -> answer or refusal (values, never exceptions)
  *     reads -> the registry at or beyond the head of its stream
  */
+
 import type { CommandResult } from '../authority/command-answer.ts'
 import type { Outcome } from '../authority/operation.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
+import { AppendSlots } from './append-slots.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
 import {
   type Collected,
@@ -42,7 +44,8 @@ export class Shell {
 
   constructor(parts: ShellParts) {
     const { store, settings, clock, snapshots, salts = randomSalts() } = parts
-    const registries = new Registries({ store, settings, clock, salts, snapshots }, settings)
+    const slots = new AppendSlots(clock, store.appendsAtOnce)
+    const registries = new Registries({ store, settings, clock, salts, slots, snapshots }, settings)
     this.#parts = { ...parts, salts, registries }
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds))
   }

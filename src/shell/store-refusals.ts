@@ -10,10 +10,14 @@ export interface NodeRefusal {
   readonly isRetryable: boolean
 }
 
-export const OUTCOME_UNKNOWN: NodeRefusal = {
-  code: 'outcome_unknown',
-  message: 'nobody knows yet whether it was stored: send it again under the same command id',
-  isRetryable: true,
+/** `why` is what the log said last, where it said anything. */
+export function outcomeUnknown(why?: string): NodeRefusal {
+  const said = why === undefined ? '' : ` (${why})`
+  return {
+    code: 'outcome_unknown',
+    message: `nobody knows yet whether it was stored${said}: send it again under the same command id`,
+    isRetryable: true,
+  }
 }
 /** Decided, or to be decided, on top of an append of which nobody knows. */
 export const NOT_STORED: NodeRefusal = {

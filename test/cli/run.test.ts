@@ -48,10 +48,9 @@ describe('verdict run', () => {
 
   test('passes bytes through untouched, in both directions', async () => {
     const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-    const line = new CommandLine(
-      ['run', '--data', data, ...script('process.stdin.pipe(process.stdout)')],
-      'x'.repeat(1_000_000),
-    )
+    const line = new CommandLine(['run', '--data', data, ...script('process.stdin.pipe(process.stdout)')], {
+      input: 'x'.repeat(1_000_000),
+    })
     expect((await line.ended).stdout.length).toBe(1_000_000)
     const bytes = await run(...script(`process.stdout.write(Buffer.from(Array.from({ length: 256 }, (_, b) => b)))`))
     expect(bytes.stdout.equals(all)).toBe(true)

@@ -8,6 +8,7 @@ import { randomSalts } from '../../src/event-store/event-codec.ts'
 import { openMemoryStore } from '../../src/event-store/memory.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { systemRandom } from '../../src/runtime/ids.ts'
+import { AppendSlots } from '../../src/shell/append-slots.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
 import { type Settlement, SHELL } from '../../src/shell/ticket.ts'
@@ -27,6 +28,7 @@ function recordingWriter() {
     clock,
     settings,
     salts: randomSalts(),
+    slots: new AppendSlots(clock),
     snapshots: undefined,
     runEffect: (effect, state) => {
       if (effect.type === 'ScheduleDeadline') return
