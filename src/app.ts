@@ -48,8 +48,9 @@ const MEMORY_LOCATION_OF_SQLITE = ':memory:'
  * kinds that contradict themselves.
  */
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
-  const { door } = await openNode(location, options)
-  return new Verdict(door, { log: createLogger(settingsOf(options.settings).logLevel), ...options })
+  const { log = createLogger(settingsOf(options.settings).logLevel) } = options
+  const { door } = await openNode(location, { ...options, log })
+  return new Verdict(door, { ...options, log })
 }
 
 /** The same, one floor lower: for tools that need the log itself. */
@@ -57,13 +58,14 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const settings = settingsOf(options.settings)
   const kinds = checkedKinds(options.kinds ?? {})
   const limits = checkedLimits(options.limits ?? {})
-  const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
+  const { clock = SYSTEM_CLOCK, random = systemRandom(), log = createLogger(settings.logLevel) } = options
   const { store, snapshots } = await openLog(location, settings.lockWaitMs, clock)
   const shell = new Shell({
     store,
     snapshots,
     clock,
     random,
+    log,
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },

@@ -10,7 +10,6 @@ export type { Outcome, Phase } from './authority/operation.ts'
 export type { FeedRow } from './authority/registry.ts'
 export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
 export type { PresentStatus, ResultClass } from './authority/status.ts'
-export type { ClientLog } from './client/client-log.ts'
 export type { CallOptions } from './client/command-sender.ts'
 export type {
   HistoryEntry,
@@ -43,3 +42,4 @@ export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } f
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
 export { ChannelClosed } from './runtime/channel-closed.ts'
+export type { WarningLog } from './runtime/warning-log.ts'

@@ -6,8 +6,8 @@ import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
+import { CONSOLE_LOG, type WarningLog } from '../runtime/warning-log.ts'
 import { claimLease } from './claimed-lease.ts'
-import { type ClientLog, CONSOLE_LOG } from './client-log.ts'
 import { type CallOptions, type CommandInput, CommandSender } from './command-sender.ts'
 import type { OperationSnapshot, VerdictDoor } from './door.ts'
 import { type Duration, durationMs } from './durations.ts'
@@ -32,7 +32,7 @@ export interface VerdictDefaults {
   /** Where this process runs, told with every claim of `start` and `resume`. */
   readonly worker?: Omit<Claimant, 'id'>
   /** For what nobody awaits; default: the console. */
-  readonly log?: ClientLog
+  readonly log?: WarningLog
   readonly clock?: Clock
   /** Ids of commands; default: random UUIDs. */
   readonly newId?: () => string

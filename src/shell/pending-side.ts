@@ -38,7 +38,7 @@ export class PendingSide {
     return this.#batches.length === 0
   }
 
-  /** Events of an accepted command, behind everything that is pending. */
+  /** Events of an accepted command, behind everything that is pending: all of them, or none where this throws. */
   add(ticket: Ticket, stamped: StampedCommand, events: readonly LifecycleEvent[]): void {
     const stateBefore = this.#state
     const recorded = recordedEvents(stateBefore.revision, stamped, ticket.sender, events)
@@ -51,6 +51,7 @@ export class PendingSide {
     })
     const steps: PendingStep[] = []
     let state = stateBefore
+    let hash = this.#hash
     let bytes = 0
     for (let i = 0; i < recorded.length; i++) {
       const one = recorded[i] as RecordedEvent
@@ -59,9 +60,10 @@ export class PendingSide {
       state = after.state
       bytes += Buffer.byteLength(stored.body) + Buffer.byteLength(stored.content)
       steps.push({ recorded: one, encoded: stored, stateAfter: state, effects: after.effects })
-      this.#hash = stored.hash
+      hash = stored.hash
     }
     this.#state = state
+    this.#hash = hash
     let batch = this.#batches[this.#batches.length - 1]
     if (batch === undefined || !batch.hasRoom(bytes, this.#appendBytesMax)) {
       batch = new PendingBatch()

@@ -15,6 +15,7 @@ import type { SaltSource } from '../event-store/event-codec.ts'
 import { type EventAppender, type EventStore, type ExpectedRevision, LogError } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 import { type Clock, pause } from '../runtime/clock.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
 import type { AddressedCommand, StampSettings } from './command-stamp.ts'
 import { type Before, DecisionQueue } from './decision-queue.ts'
@@ -27,6 +28,7 @@ import { failureOf, type LoadedRegistry, loadRegistry, RegistryStopped } from '.
 import { rememberedAnswer } from './remembered-answer.ts'
 import {
   contention,
+  INTERNAL_ERROR,
   NOT_STORED,
   OUTCOME_UNKNOWN,
   OVERLOADED,
@@ -52,6 +54,7 @@ export interface WriterParts {
   readonly clock: Clock
   readonly salts: SaltSource
   readonly snapshots: SnapshotCache | undefined
+  readonly log: WarningLog
   /** Called for each effect after its event is durable, in order. Must not throw. */
   readonly runEffect: RunEffect
   readonly before: Before
@@ -126,6 +129,7 @@ export class RegistryWriter {
       before: parts.before,
       isOpen: () => this.#mode === 'ready',
       onAccepted: () => this.#scheduleSend(),
+      onFault: (ticket, error) => this.#faulted(ticket, error),
     })
     this.loaded = this.#load()
   }
@@ -245,6 +249,15 @@ export class RegistryWriter {
     if (this.#inFlight.batch !== undefined || this.#isSendScheduled) return
     this.#isSendScheduled = true
     queueMicrotask(this.#send)
+  }
+
+  /** An assumption of ours broke while this one was decided: nothing of it is stored, and others are decided as ever. */
+  #faulted(ticket: Ticket, error: unknown): void {
+    const { stream, log } = this.#parts
+    const { command, commandId } = ticket.addressed
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    log.warn({ stream, command: command.type, commandId, error: told }, 'a command could not be decided: a defect')
+    this.#tickets.refuse(ticket, INTERNAL_ERROR)
   }
 
   readonly #send = (): void => {

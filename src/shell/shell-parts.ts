@@ -8,6 +8,7 @@ import { type RegistryName, registryStream } from '../event-store/stream-names.t
 import { ChannelClosed } from '../runtime/channel-closed.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { RandomSource } from '../runtime/ids.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import type { HotRegistry, HotSettings } from './hot-registry.ts'
 import type { Registries, RegistriesSettings } from './registries.ts'
 
@@ -23,10 +24,13 @@ export interface ShellParts {
   readonly random: RandomSource
   readonly snapshots?: SnapshotCache
   readonly salts?: SaltSource
+  /** For what nobody awaits; default: the console. */
+  readonly log?: WarningLog
 }
 
 export interface NodeParts extends ShellParts {
   readonly salts: SaltSource
+  readonly log: WarningLog
   readonly registries: Registries
 }
 

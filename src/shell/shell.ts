@@ -10,6 +10,7 @@ import type { Outcome } from '../authority/operation.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
+import { CONSOLE_LOG } from '../runtime/warning-log.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
 import {
   type Collected,
@@ -41,9 +42,9 @@ export class Shell {
   #closing: Promise<void> | undefined
 
   constructor(parts: ShellParts) {
-    const { store, settings, clock, snapshots, salts = randomSalts() } = parts
-    const registries = new Registries({ store, settings, clock, salts, snapshots }, settings)
-    this.#parts = { ...parts, salts, registries }
+    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
+    const registries = new Registries({ store, settings, clock, salts, snapshots, log }, settings)
+    this.#parts = { ...parts, salts, log, registries }
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds))
   }
 

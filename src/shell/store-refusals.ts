@@ -32,6 +32,14 @@ export const SHUTTING_DOWN: NodeRefusal = {
   isRetryable: false,
 }
 
+/** A defect of this program, told in its log. What was decided before and comes after is not touched by it. */
+export const INTERNAL_ERROR: NodeRefusal = {
+  code: 'internal_error',
+  message:
+    'this node could not decide it, which is a defect of Verdict; nothing of it was stored, and the log tells more',
+  isRetryable: false,
+}
+
 export function contention(conflictsMax: number): NodeRefusal {
   const message = `lost ${conflictsMax} races for the next revision: try again`
   return { code: 'contention', message, isRetryable: true }

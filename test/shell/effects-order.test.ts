@@ -11,6 +11,7 @@ import { systemRandom } from '../../src/runtime/ids.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
 import { type Settlement, SHELL } from '../../src/shell/ticket.ts'
+import { RecordingLog } from '../support/recording-log.ts'
 import { STREAM } from './support/nodes.ts'
 
 /** What a registry's writer does for the outside, in the order in which it does it. */
@@ -28,6 +29,7 @@ function recordingWriter() {
     settings,
     salts: randomSalts(),
     snapshots: undefined,
+    log: new RecordingLog(),
     runEffect: (effect, state) => {
       if (effect.type === 'ScheduleDeadline') return
       // What an effect leads to may read the state: it has to be the one behind the event, and nothing less.
