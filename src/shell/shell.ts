@@ -21,6 +21,7 @@ import {
   moveCursor,
 } from './completions.ts'
 import { readCursor } from './consumer-cursors.ts'
+import { Contradictions } from './contradictions.ts'
 import type { AbortCause } from './lease-signals.ts'
 import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
@@ -38,6 +39,7 @@ import { onLease, outcome, type WaitAnswer, type WaitRequest, wait } from './wai
 
 export class Shell {
   readonly #parts: NodeParts
+  readonly #contradictions: Contradictions
   readonly #door: CommandDoor
   #closing: Promise<void> | undefined
 
@@ -45,7 +47,8 @@ export class Shell {
     const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
     const registries = new Registries({ store, settings, clock, salts, snapshots, log }, settings)
     this.#parts = { ...parts, salts, log, registries }
-    this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds))
+    this.#contradictions = new Contradictions({ registries, clock, log })
+    this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
   }
 
   /** Registries in memory, and what they take there, by estimate. */
@@ -133,6 +136,7 @@ export class Shell {
 
   /** Refuses new commands, finishes what is under way, writes signs of life, tells all who wait. Twice is once. */
   close(): Promise<void> {
+    this.#contradictions.close()
     this.#closing ??= this.#parts.registries.close()
     return this.#closing
   }
