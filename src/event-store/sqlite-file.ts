@@ -51,7 +51,10 @@ export type Migration = (db: Database.Database) => void
 
 const MIGRATIONS: readonly Migration[] = []
 
-/** Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. */
+/**
+ * Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. Throws
+ * `log_locked` where another process is in the way: to be tried again.
+ */
 export function prepareFile(path: string, first: () => { stream: string; events: readonly NewEvent[] }): void {
   assertPlace(path)
   if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, first())
@@ -64,10 +67,22 @@ export function prepareFile(path: string, first: () => { stream: string; events:
     // A copy that SQLite's own tools made (VACUUM INTO) has lost this, and with it what the promises rest on.
     db.pragma('journal_mode = WAL')
     // What a crashed process left in the write-ahead log is visible, but perhaps not durable: it is before it counts.
-    db.pragma('wal_checkpoint(TRUNCATE)')
+    secureVisible(db, path)
   } finally {
     db.close()
   }
+}
+
+/** Copies all that is visible into the file and flushes it. Throws `log_locked` while another process keeps it from that. */
+function secureVisible(db: Database.Database, path: string): void {
+  // documented shape of its one row
+  const [row] = db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number; log: number; checkpointed: number }]
+  // Who reads the newest state keeps the write-ahead log from being cut, but all of it is in the file, flushed.
+  if (row.busy === 0 || row.checkpointed === row.log) return
+  throw new LogError(
+    'log_locked',
+    `'${path}' holds ${row.log - row.checkpointed} pages in its write-ahead log that may not be secured, and another process keeps them from being copied. Nothing is lost; open it again when that process has finished reading or writing.`,
+  )
 }
 
 /** A connection with the settings that the promises rest on. Waits for no lock: whoever uses it retries without blocking. */
@@ -306,7 +321,7 @@ function isWritable(db: Database.Database): boolean {
     tryToWrite(db)
     return true
   } catch (error) {
-    if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|BUSY|CANTOPEN)/.test(error.code)) return false
+    if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|CANTOPEN)/.test(error.code)) return false
     throw error
   }
 }
