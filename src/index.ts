@@ -7,18 +7,19 @@ export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
 export type { KindDefinition, KindDefinitions } from './authority/kinds.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
-export type { FeedRow } from './authority/registry.ts'
-export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
-export type { PresentStatus, ResultClass } from './authority/status.ts'
-export type { CallOptions } from './client/command-sender.ts'
 export type {
   HistoryEntry,
   OperationSnapshot,
   RegistryAddress,
   RegistryOverview,
-  VerdictDoor,
   WaitAnswer,
-} from './client/door.ts'
+} from './authority/questions.ts'
+export type { FeedRow } from './authority/registry.ts'
+export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
+export type { PresentStatus, ResultClass } from './authority/status.ts'
+export type { WaitView } from './authority/wait-view.ts'
+export type { CallOptions } from './client/command-sender.ts'
+export type { VerdictDoor } from './client/door.ts'
 export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'

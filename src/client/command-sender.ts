@@ -1,7 +1,8 @@
 /** Commands to one registry through a door: an answer comes back, a refusal is thrown, an idempotent one is an answer. */
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
-import type { Refusable, RegistryAddress, SendOptions, VerdictDoor } from './door.ts'
+import type { Refusable, RegistryAddress } from '../authority/questions.ts'
+import type { SendOptions, VerdictDoor } from './door.ts'
 import { OperationRejected } from './operation-errors.ts'
 
 /** How one command is sent; what is not given is as the Verdict was opened. */

@@ -7,9 +7,10 @@
  */
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
+import type { OperationSnapshot } from '../authority/questions.ts'
 import { isTerminal } from '../authority/status.ts'
 import type { CallOptions, CommandSender } from './command-sender.ts'
-import type { LeaseCause, OperationSnapshot } from './door.ts'
+import type { LeaseCause } from './door.ts'
 import { type Moment, momentMs } from './durations.ts'
 import { type ErrorInput, errorOf } from './error-input.ts'
 import { type AbortWhy, AttemptAborted, OperationRejected } from './operation-errors.ts'

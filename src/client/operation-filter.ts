@@ -1,6 +1,6 @@
 /** Which operations of an owner somebody wants to see. */
+import type { OperationSnapshot } from '../authority/questions.ts'
 import type { PresentStatus, ResultClass } from '../authority/status.ts'
-import type { OperationSnapshot } from './door.ts'
 import { invalidInput } from './operation-errors.ts'
 
 /** All that is given must hold; of a list, one. */

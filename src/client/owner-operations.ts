@@ -1,9 +1,9 @@
 /** Everything of one owner: its operations, its limits, its completions, its end. */
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Limits } from '../authority/events.ts'
+import type { OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
 import type { FeedRow } from '../authority/registry.ts'
 import { answered, type CallOptions, type CommandSender } from './command-sender.ts'
-import type { OperationSnapshot, RegistryOverview } from './door.ts'
 import { CompletionsDropped, type FeedGap } from './operation-errors.ts'
 import { type OperationFilter, operationsLike } from './operation-filter.ts'
 

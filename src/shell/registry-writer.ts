@@ -11,6 +11,7 @@
  */
 import { answerFromEvents, answerFromState, type Place } from '../authority/command-answer.ts'
 import type { RegistryState, RememberedCommand } from '../authority/registry.ts'
+import { waitView } from '../authority/wait-view.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import { type EventAppender, type EventStore, type ExpectedRevision, LogError } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
@@ -374,7 +375,7 @@ export class RegistryWriter {
         const { state, position } = this.durable
         const operation = 'id' in command && command.id !== undefined ? state.operations.get(command.id) : undefined
         const answer = answerFromState(operation, state, { revision: state.revision, position })
-        const waiting = decision.wait === undefined ? {} : { wait: decision.wait }
+        const waiting = decision.wait === undefined ? {} : { wait: waitView(decision.wait) }
         this.#tickets.settle(ticket, { result: { type: 'answered', answer: { ...answer, ...waiting } } })
         return
       }

@@ -1,6 +1,5 @@
 /** What every part of the shell is handed: the log, time, randomness, settings, and the registries in memory. */
 import type { Bounds } from '../authority/bounds.ts'
-import type { Rejection } from '../authority/rejections.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
@@ -33,10 +32,6 @@ export interface NodeParts extends ShellParts {
   readonly log: WarningLog
   readonly registries: Registries
 }
-
-export type Refusable<T> =
-  | { readonly type: 'answered'; readonly answer: T }
-  | { readonly type: 'refused'; readonly rejection: Rejection }
 
 /**
  * Works with a registry whose durable state is at or beyond the head of its stream, and keeps it in memory meanwhile.

@@ -7,35 +7,30 @@
  */
 import type { CommandResult } from '../authority/command-answer.ts'
 import type { Outcome } from '../authority/operation.ts'
+import type {
+  CompletionPage,
+  CompletionsRequest,
+  HistoryEntry,
+  OperationSnapshot,
+  Refusable,
+  RegistryOverview,
+  WaitAnswer,
+  WaitRequest,
+} from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import { CONSOLE_LOG } from '../runtime/warning-log.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
-import {
-  type Collected,
-  type CompletionPage,
-  type CompletionsRequest,
-  collect,
-  completions,
-  moveCursor,
-} from './completions.ts'
+import { type Collected, collect, completions, moveCursor } from './completions.ts'
 import { readCursor } from './consumer-cursors.ts'
 import { Contradictions } from './contradictions.ts'
 import type { AbortCause } from './lease-signals.ts'
 import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
-import {
-  type HistoryEntry,
-  history,
-  list,
-  type OperationSnapshot,
-  overview,
-  type RegistryOverview,
-  snapshot,
-} from './registry-reads.ts'
-import type { NodeParts, Refusable, ShellParts } from './shell-parts.ts'
-import { onLease, outcome, type WaitAnswer, type WaitRequest, wait } from './waiting.ts'
+import { history, list, overview, snapshot } from './registry-reads.ts'
+import type { NodeParts, ShellParts } from './shell-parts.ts'
+import { onLease, outcome, wait } from './waiting.ts'
 
 export class Shell {
   readonly #parts: NodeParts
