@@ -12,6 +12,7 @@ import type { RegistryState } from '../authority/registry.ts'
 import { type AddressedCommand, type StampSettings, stampCommand } from './command-stamp.ts'
 import type { OpenTickets } from './open-tickets.ts'
 import type { PendingSide } from './pending-side.ts'
+import { appendTooLarge, nodeRejection } from './store-refusals.ts'
 import type { Sender, Settle, Ticket } from './ticket.ts'
 import type { WithheldAnswers } from './withheld-answers.ts'
 
@@ -105,7 +106,13 @@ export class DecisionQueue {
       withheld.withhold(ticket, decision, state.revision)
       return
     }
-    pending.add(ticket, stamped, decision.events)
-    onAccepted()
+    const tooLarge = pending.add(ticket, stamped, decision.events)
+    if (tooLarge === undefined) {
+      onAccepted()
+      return
+    }
+    const refusal = appendTooLarge(tooLarge, stamped.command, state.activeCount)
+    const rejection = nodeRejection(stamped.command, refusal)
+    withheld.withhold(ticket, { type: 'rejected', rejection }, state.revision)
   }
 }

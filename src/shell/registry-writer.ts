@@ -24,7 +24,7 @@ import { FollowedState, type RunEffect } from './followed-state.ts'
 import { HeadReader } from './head-reader.ts'
 import { OpenTickets } from './open-tickets.ts'
 import type { PendingBatch } from './pending-batch.ts'
-import { PendingSide } from './pending-side.ts'
+import { type AppendBounds, PendingSide } from './pending-side.ts'
 import { failureOf, type LoadedRegistry, loadRegistry, RegistryStopped } from './registry-loader.ts'
 import { rememberedAnswer } from './remembered-answer.ts'
 import {
@@ -40,8 +40,7 @@ import {
 import type { Eventless, Sender, Settle, Ticket } from './ticket.ts'
 import { WithheldAnswers } from './withheld-answers.ts'
 
-export interface WriterSettings extends StampSettings {
-  readonly appendBytesMax: number
+export interface WriterSettings extends StampSettings, AppendBounds {
   readonly commandsQueuedMax: number
   readonly conflictsMax: number
   /** After so long an append without an answer, or with an unknown one, its callers are told; it goes on being resolved. */
@@ -101,7 +100,7 @@ export class RegistryWriter {
     this.#heads = new HeadReader(store, stream)
     this.#followed = new FollowedState(store, stream, runEffect)
     this.#tickets = new OpenTickets(() => this.durable)
-    this.#pending = new PendingSide(stream, salts, settings.appendBytesMax)
+    this.#pending = new PendingSide(stream, salts, settings)
     this.#inFlight = new AppendInFlight({
       store,
       stream,
