@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type Database from 'better-sqlite3'
@@ -76,5 +76,35 @@ describe('what another process left in the write-ahead log', () => {
     const opened = await openSqliteStore({ path: file, lockWaitMs: 0 })
     stores.push(opened)
     reader.close()
+  })
+})
+
+describe('a path that can be none', () => {
+  test.each([
+    ['with a name that is too long', () => path.join(directory, 'x'.repeat(300)), /can't be opened: ENAMETOOLONG/],
+    [
+      'with a name that leaves no room',
+      () => path.join(directory, 'x'.repeat(230)),
+      /has a name of 230 bytes, and 200/,
+    ],
+    ['that is too long', () => path.join(directory, 'y/'.repeat(3_000), 'log.db'), /can't be opened: ENAMETOOLONG/],
+    ['through a file', () => path.join(directory, 'file', 'log.db'), /needs a directory to lie in/],
+    ['that is a link to nothing', () => path.join(directory, 'dangling'), /is a link that leads nowhere/],
+    ['that is a link to itself', () => path.join(directory, 'circle'), /can't be opened: ELOOP/],
+    ['with a null byte', () => `${file}\0`, /can't be opened: .*null bytes/],
+    ['of a directory that is not there', () => path.join(directory, 'new/'), /names a directory/],
+    ['of a directory', () => directory, /is not a file/],
+  ])('%s is refused with a sentence, and nothing is made', async (_, place, sentence) => {
+    writeFileSync(path.join(directory, 'file'), 'x')
+    symlinkSync(path.join(directory, 'nowhere'), path.join(directory, 'dangling'))
+    symlinkSync(path.join(directory, 'circle'), path.join(directory, 'circle'))
+    const before = readdirSync(directory)
+    const opening = openSqliteStore({ path: place() })
+    await expect(opening).rejects.toMatchObject({
+      name: 'LogError',
+      code: 'log_unusable',
+      message: expect.stringMatching(sentence),
+    })
+    expect(readdirSync(directory)).toEqual(before)
   })
 })
