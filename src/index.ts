@@ -5,7 +5,6 @@ export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
 export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
-export type { KindDefinition, KindDefinitions } from './authority/kinds.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
   HistoryEntry,
@@ -22,6 +21,7 @@ export type { CallOptions } from './client/command-sender.ts'
 export type { VerdictDoor } from './client/door.ts'
 export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
+export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
 export {
   AttemptAborted,
