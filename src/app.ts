@@ -7,10 +7,12 @@
 import { existsSync } from 'node:fs'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
-import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
+import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import type { VerdictDoor } from './client/door.ts'
+import { type KindOptions, kindOf } from './client/kind-options.ts'
+import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
-import { SettingsError, type SettingsInput, settingsOf } from './config.ts'
+import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
 import { type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
@@ -26,7 +28,7 @@ import { Shell } from './shell/shell.ts'
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
   /** What is known of kinds of operations; others live by the defaults. */
-  readonly kinds?: KindDefinitions
+  readonly kinds?: Readonly<Record<string, KindOptions>>
   /** For registries that open without limits of their own. */
   readonly limits?: Partial<Limits>
   /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
@@ -52,22 +54,31 @@ const MEMORY_LOCATION_OF_SQLITE = ':memory:'
  * kinds that contradict themselves.
  */
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
-  const { door } = await openNode(location, options)
-  return new Verdict(door, { log: createLogger(settingsOf(options.settings).logLevel), ...options })
+  assertOptions(options)
+  const { log = createLogger(settingsOf(options.settings).logLevel) } = options
+  const { door } = await openNode(location, { ...options, log })
+  return new Verdict(door, { ...options, log })
 }
 
 /** The same, one floor lower: for tools that need the log itself. */
 export async function openNode(location: string, options: OpenOptions = {}): Promise<EmbeddedNode> {
+  assertOptions(options)
   const settings = settingsOf(options.settings)
-  const kinds = checkedKinds(options.kinds ?? {})
+  const kinds = checkedKinds(options.kinds ?? {}, settings)
   const limits = checkedLimits(options.limits ?? {})
-  const { clock = SYSTEM_CLOCK, random = systemRandom(), mustExist = false } = options
+  const {
+    clock = SYSTEM_CLOCK,
+    random = systemRandom(),
+    log = createLogger(settings.logLevel),
+    mustExist = false,
+  } = options
   const { store, snapshots } = await openLog(placeOf(location), mustExist, settings.lockWaitMs, clock)
   const shell = new Shell({
     store,
     snapshots,
     clock,
     random,
+    log,
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -178,16 +189,57 @@ function checkedLimits(given: Partial<Limits>): Limits {
   throw new SettingsError(`${path}: ${issue?.message ?? 'not valid'}`)
 }
 
-function checkedKinds(kinds: KindDefinitions): KindDefinitions {
-  for (const [kind, definition] of Object.entries(kinds)) {
-    const parsed = kindDefinitionSchema.safeParse(definition)
-    if (parsed.success) continue
+/** Everything that contradicts itself is told at once: whoever tunes numbers should not meet them one by one. */
+function checkedKinds(options: NonNullable<OpenOptions['kinds']>, settings: Settings): KindDefinitions {
+  const kinds = Object.fromEntries(Object.entries(options).map(([kind, one]) => [kind, checkedKind(kind, one)]))
+  const violations = kindViolations(kinds, settings)
+  if (violations.length > 0) throw new SettingsError(violations.map(({ message }) => message).join('\n'))
+  return kinds
+}
+
+function checkedKind(kind: string, options: KindOptions): KindDefinition {
+  try {
+    const parsed = kindDefinitionSchema.safeParse(kindOf(options))
+    if (parsed.success) return parsed.data
     const [issue] = parsed.error.issues
     throw new SettingsError(
       `kind "${kind}": ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
     )
+  } catch (error) {
+    if (error instanceof OperationRejected) throw new SettingsError(`kind "${kind}": ${error.message}`)
+    throw error
   }
-  const [violation] = kindViolations(kinds)
-  if (violation !== undefined) throw new SettingsError(violation.message)
-  return kinds
+}
+
+/** An option under a name that is not known would be one that is silently not followed. */
+function assertOptions(options: OpenOptions): void {
+  assertObject('options', options)
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      throw new SettingsError(`there is no option "${name}": it is one of ${Object.keys(OPTIONS).join(', ')}`)
+    }
+  }
+  for (const name of ['settings', 'kinds', 'limits', 'worker'] as const) {
+    if (options[name] !== undefined) assertObject(name, options[name])
+  }
+}
+
+const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
+  workspace: true,
+  owner: true,
+  actor: true,
+  worker: true,
+  log: true,
+  clock: true,
+  newId: true,
+  settings: true,
+  kinds: true,
+  limits: true,
+  random: true,
+  mustExist: true,
+}
+
+function assertObject(name: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new SettingsError(`${name}: expected an object, got ${Array.isArray(value) ? 'a list' : String(value)}`)
 }

@@ -7,9 +7,10 @@ import type { RecordedEvent } from './events.ts'
 import { outcomeIn } from './evolve.ts'
 import { DEFAULT_POLICY } from './lifecycle-policy.ts'
 import type { Operation, Outcome, Tombstone } from './operation.ts'
-import type { EndedWait, RegistryState, Wait } from './registry.ts'
+import type { RegistryState } from './registry.ts'
 import type { Rejection } from './rejections.ts'
 import type { PresentStatus } from './status.ts'
+import { type WaitView, waitView } from './wait-view.ts'
 
 /** Where in the log an answer stands: a read with this as its minimum sees what was answered. */
 export interface Place {
@@ -33,7 +34,7 @@ export interface CommandAnswer extends Place {
   readonly cancelRequested?: boolean
   /** Epoch ms by which the next heartbeat is expected. */
   readonly nextHeartbeatBefore?: number
-  readonly wait?: Wait | EndedWait
+  readonly wait?: WaitView
   /** How many operations the termination of an owner ended. */
   readonly terminated?: number
   /** Sequences that a collection let go, both inclusive. */
@@ -133,7 +134,7 @@ function registryFacts(events: readonly RecordedEvent[], state: RegistryState): 
     if (event.type === 'CompletedCollected') return { collected: event.facts }
     if (event.type === 'WaitBegan') {
       const wait = state.waits.get(event.facts.waitId) ?? state.endedWaits.get(event.facts.waitId)
-      return wait === undefined ? {} : { wait }
+      return wait === undefined ? {} : { wait: waitView(wait) }
     }
   }
   return {}

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { OperationSnapshot } from '../../src/client/door.ts'
+import type { OperationSnapshot } from '../../src/authority/questions.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { CommandLine, verdict } from './support/command-line.ts'

@@ -12,6 +12,7 @@ import { AppendSlots } from '../../src/shell/append-slots.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
 import { type Settlement, SHELL } from '../../src/shell/ticket.ts'
+import { RecordingLog } from '../support/recording-log.ts'
 import { STREAM } from './support/nodes.ts'
 
 /** What a registry's writer does for the outside, in the order in which it does it. */
@@ -30,6 +31,7 @@ function recordingWriter() {
     salts: randomSalts(),
     slots: new AppendSlots(clock),
     snapshots: undefined,
+    log: new RecordingLog(),
     runEffect: (effect, state) => {
       if (effect.type === 'ScheduleDeadline') return
       // What an effect leads to may read the state: it has to be the one behind the event, and nothing less.
