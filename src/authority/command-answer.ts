@@ -54,7 +54,7 @@ export function answerFromEvents(
 ): CommandAnswer {
   const [first] = events
   const started = events.find(({ event }) => event.type === 'OperationStarted')
-  const subject = subjectOf(events)
+  const subject = subjectOf(command, events)
   const joined = first?.event.type === 'RegistrationJoined'
   const base: CommandAnswer = { ...place, changed: !joined, ...(joined ? { joined } : {}) }
   const whole = { ...base, ...registryFacts(events, state) }
@@ -115,8 +115,11 @@ export function workerFacts(operation: Operation): Pick<CommandAnswer, 'cancelRe
     : { cancelRequested }
 }
 
-function subjectOf(events: readonly RecordedEvent[]): Subject | undefined {
+function subjectOf(command: Command, events: readonly RecordedEvent[]): Subject | undefined {
   for (const { event, revision } of events) {
+    // Signs are stored by number alone; a heartbeat is one sign.
+    const [sign] = event.type === 'SignsOfLifeRecorded' ? event.facts.signs : []
+    if (command.type === 'RecordHeartbeat' && sign !== undefined) return { id: command.id, number: sign[0] }
     if (event.type === 'OperationRegistered') return { id: event.facts.id, number: revision }
     if ('id' in event.facts && 'number' in event.facts) return { id: event.facts.id, number: event.facts.number }
   }
