@@ -1,13 +1,8 @@
 /** What the test process and a node process say to each other, over the channel of a forked process. */
 import type { CommandResult } from '../../../src/authority/command-answer.ts'
 import type { Outcome } from '../../../src/authority/operation.ts'
-import type {
-  LeaseCause,
-  OperationSnapshot,
-  Refusable,
-  RegistryOverview,
-  WaitAnswer,
-} from '../../../src/client/door.ts'
+import type { OperationSnapshot, Refusable, RegistryOverview, WaitAnswer } from '../../../src/authority/questions.ts'
+import type { LeaseCause } from '../../../src/client/door.ts'
 
 export type CommandInput = Readonly<Record<string, unknown>> & { readonly type: string; readonly id?: string }
 

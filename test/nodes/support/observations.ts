@@ -1,8 +1,8 @@
 /** The history of a round as calls of single operations, as the model of one operation takes them. */
 import type { CommandAnswer, CommandResult } from '../../../src/authority/command-answer.ts'
 import type { Outcome } from '../../../src/authority/operation.ts'
+import type { OperationSnapshot } from '../../../src/authority/questions.ts'
 import { DECISION_REJECTIONS, type Rejection } from '../../../src/authority/rejections.ts'
-import type { OperationSnapshot } from '../../../src/client/door.ts'
 import { type Entry, type History, type Timed, toldTo } from './history.ts'
 import type { Call } from './linearizability.ts'
 import type { CommandInput } from './node-protocol.ts'
