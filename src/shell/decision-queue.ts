@@ -103,7 +103,7 @@ export class DecisionQueue {
     }
     const decision = decide(state, stamped)
     if (decision.type !== 'accepted') {
-      withheld.withhold(ticket, decision, state.revision)
+      withheld.withhold(ticket, decision, state)
       return
     }
     const tooLarge = pending.add(ticket, stamped, decision.events)

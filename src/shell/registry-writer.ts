@@ -117,7 +117,7 @@ export class RegistryWriter {
     this.#withheld = new WithheldAnswers({
       heads: this.#heads,
       durable: () => this.durable,
-      answer: (ticket, decision, place) => this.#answerWithoutEvents(ticket, decision, place),
+      answer: (ticket, decision, state, place) => this.#answerWithoutEvents(ticket, decision, state, place),
       decideAgain: (ticket, headRevision) => {
         this.#foreignRevision = Math.max(this.#foreignRevision, headRevision)
         this.#decideAgain([ticket])
@@ -365,19 +365,18 @@ export class RegistryWriter {
     this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
   }
 
-  #answerWithoutEvents(ticket: Ticket, decision: Eventless, place: Place): void {
+  #answerWithoutEvents(ticket: Ticket, decision: Eventless, state: RegistryState, place: Place): void {
     switch (decision.type) {
       case 'rejected':
         this.#tickets.reject(ticket, decision.rejection, place)
         return
       case 'remembered':
-        void this.#answerRemembered(ticket, decision.remembered)
+        void this.#answerRemembered(ticket, decision.remembered, state)
         return
       case 'unchanged': {
         const { command } = ticket.addressed
-        const { state, position } = this.durable
         const operation = 'id' in command && command.id !== undefined ? state.operations.get(command.id) : undefined
-        const answer = answerFromState(operation, state, { revision: state.revision, position })
+        const answer = answerFromState(operation, state, place)
         const waiting = decision.wait === undefined ? {} : { wait: waitView(decision.wait) }
         this.#tickets.settle(ticket, { result: { type: 'answered', answer: { ...answer, ...waiting } } })
         return
@@ -387,11 +386,11 @@ export class RegistryWriter {
     }
   }
 
-  async #answerRemembered(ticket: Ticket, remembered: RememberedCommand): Promise<void> {
+  async #answerRemembered(ticket: Ticket, remembered: RememberedCommand, state: RegistryState): Promise<void> {
     const { store, stream } = this.#parts
     const { command } = ticket.addressed
     try {
-      const answer = await rememberedAnswer(store, stream, command, remembered, () => this.durable.state)
+      const answer = await rememberedAnswer(store, stream, command, remembered, state)
       this.#tickets.settle(ticket, { result: { type: 'answered', answer } })
     } catch (error) {
       const failure = failureOf(stream, error)

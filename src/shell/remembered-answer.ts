@@ -13,7 +13,8 @@ export async function rememberedAnswer(
   stream: string,
   command: Command,
   { revision, count, commandId }: RememberedCommand,
-  durable: () => RegistryState,
+  /** That it was remembered in. */
+  state: RegistryState,
 ): Promise<CommandAnswer> {
   const recorded: RecordedEvent[] = []
   let position = 0n
@@ -27,5 +28,5 @@ export async function rememberedAnswer(
   }
   const isWhole = recorded.length === count && recorded.every(({ metadata }) => metadata.commandId === commandId)
   if (!isWhole) throw new RegistryStopped(stream, `revision ${revision} does not have the events of ${commandId}`)
-  return answerFromEvents(command, recorded, durable(), { revision: revision + count - 1, position })
+  return answerFromEvents(command, recorded, state, { revision: revision + count - 1, position })
 }

@@ -30,7 +30,8 @@ export type Eventless = Exclude<Decision, { type: 'accepted' }>
 /** A decision without events, and the state that it was taken on. */
 export interface Withheld {
   readonly decision: Eventless
-  readonly revision: number
+  /** What it was taken on: its answer tells how things stood there, not what came while it was withheld. */
+  readonly state: RegistryState
   /** Unknown for a pending state. */
   readonly position: bigint | undefined
 }

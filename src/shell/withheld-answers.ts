@@ -4,6 +4,7 @@
  * and a head of the stream that was read after the command arrived was not beyond that state. Otherwise it is decided again.
  */
 import type { Place } from '../authority/command-answer.ts'
+import type { RegistryState } from '../authority/registry.ts'
 import type { HeadReader } from './head-reader.ts'
 import type { LoadedRegistry } from './registry-loader.ts'
 import type { Eventless, Ticket } from './ticket.ts'
@@ -11,8 +12,8 @@ import type { Eventless, Ticket } from './ticket.ts'
 export interface WithheldParts {
   readonly heads: HeadReader
   readonly durable: () => LoadedRegistry
-  /** The place is that of the state which the decision was taken on. */
-  readonly answer: (ticket: Ticket, decision: Eventless, place: Place) => void
+  /** The state is the one that the decision was taken on, the place its place. */
+  readonly answer: (ticket: Ticket, decision: Eventless, state: RegistryState, place: Place) => void
   /** Others have written up to this revision since. */
   readonly decideAgain: (ticket: Ticket, headRevision: number) => void
   readonly cannotTell: (ticket: Ticket, error: unknown) => void
@@ -26,10 +27,10 @@ export class WithheldAnswers {
     this.#parts = parts
   }
 
-  withhold(ticket: Ticket, decision: Eventless, revision: number): void {
+  withhold(ticket: Ticket, decision: Eventless, state: RegistryState): void {
     const durable = this.#parts.durable()
-    const position = revision === durable.state.revision ? durable.position : undefined
-    ticket.withheld = { decision, revision, position }
+    const position = state.revision === durable.state.revision ? durable.position : undefined
+    ticket.withheld = { decision, state, position }
     this.#tickets.add(ticket)
     if (ticket.headRevision !== undefined) {
       this.#release(ticket)
@@ -55,7 +56,7 @@ export class WithheldAnswers {
   /** Takes out those that were decided on more than is durable. */
   takeUnfounded(): Ticket[] {
     const durable = this.#parts.durable().state.revision
-    return this.#take((ticket) => (ticket.withheld?.revision ?? -1) > durable)
+    return this.#take((ticket) => (ticket.withheld?.state.revision ?? -1) > durable)
   }
 
   takeAll(): Ticket[] {
@@ -75,13 +76,14 @@ export class WithheldAnswers {
   #release(ticket: Ticket): void {
     const { withheld, headRevision } = ticket
     if (withheld === undefined || !this.#tickets.has(ticket)) return
-    const { decision, revision } = withheld
+    const { decision, state } = withheld
+    const { revision } = state
     const durable = this.#parts.durable()
     if (revision > durable.state.revision) return
     if (headRevision === undefined) return
     this.#tickets.delete(ticket)
     if (headRevision <= revision)
-      this.#parts.answer(ticket, decision, { revision, position: withheld.position ?? durable.position })
+      this.#parts.answer(ticket, decision, state, { revision, position: withheld.position ?? durable.position })
     else this.#parts.decideAgain(ticket, headRevision)
   }
 }

@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../support/seeded-random.ts'
 import { type Call, checkLinearizable, type Model } from './support/linearizability.ts'
-import {
-  OPERATION_MODEL,
-  type OperationCommandInput,
-  type OperationInput,
-  type OperationOutput,
-} from './support/operation-model.ts'
+import type { OperationCommandInput } from './support/operation-life.ts'
+import { OPERATION_MODEL, type OperationInput, type OperationOutput } from './support/operation-model.ts'
 
 type Registered = { readonly write: number } | { readonly read: true }
 
@@ -145,6 +141,14 @@ describe('of an operation', () => {
       ],
     ],
     [
+      'a registration nobody was told of, which somebody rolled back',
+      [
+        sent(0, { type: 'RegisterOperation' }, undefined, { commandId: 'r' }),
+        sent(5, { type: 'RollbackRegistration', registrationCommandId: 'r' }, accepted({ number: 1 })),
+        gone(8),
+      ],
+    ],
+    [
       'a life after another one, when the first is forgotten',
       [REGISTERED, CLAIMED, COMPLETED, gone(30), sent(32, { type: 'RegisterOperation' }, accepted({ number: 9 }))],
     ],
@@ -205,6 +209,14 @@ describe('of an operation', () => {
         sent(12, { type: 'ReportProgress', leaseEpoch: 2 }, TOLD_RUNNING, { commandId: 'p', isRepeated: true }),
         sent(14, { type: 'ReportProgress', leaseEpoch: 2 }, TOLD_RUNNING, { commandId: 'p', isRepeated: true }),
         seen(16, { status: 'running', reports: 2 }),
+      ],
+    ],
+    [
+      'a registration that was rolled back and is told of as it were there, by half',
+      [
+        sent(0, { type: 'RegisterOperation' }, accepted({ number: 1 }), { commandId: 'r', isRepeated: true }),
+        sent(5, { type: 'RollbackRegistration', registrationCommandId: 'r' }, accepted({ number: 1 })),
+        sent(4, { type: 'RegisterOperation' }, accepted({ number: 1 }), { commandId: 'r', isRepeated: true, until: 9 }),
       ],
     ],
     [

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import type { EventStore } from '../../src/event-store/event-store.ts'
 import { createMemoryLog, openMemoryStore } from '../../src/event-store/memory.ts'
 import { SYSTEM_CLOCK } from '../../src/runtime/clock.ts'
 import type { Shell } from '../../src/shell/shell.ts'
-import { faulty } from './support/faulty-store.ts'
+import { faulty, Hold } from './support/faulty-store.ts'
 import { answered, OWNER, openShell, running } from './support/nodes.ts'
 
 /** Two nodes on one log; the second one is told nothing of what the first one writes. */
@@ -35,3 +36,30 @@ test('a heartbeat that a node must read on for is answered whole, with the cance
   expect(nextHeartbeatBefore).toBeGreaterThan(SYSTEM_CLOCK.now())
   await Promise.all([one.close(), lagging.close()])
 })
+
+test('a registration sent again beside its rollback is told of as it stood, or as rolled back, never half', async () => {
+  const store = heldReads(openMemoryStore())
+  const shell = openShell({ store, clock: SYSTEM_CLOCK })
+  const register = { type: 'RegisterOperation', id: 'a', kind: 'test' }
+  await answered(shell, register, { commandId: 'once' })
+  store.holds = new Hold()
+  const again = answered(shell, register, { commandId: 'once' })
+  await store.holds.arrived
+  await answered(shell, { type: 'RollbackRegistration', id: 'a', registrationCommandId: 'once' })
+  store.holds.open()
+  expect(await again).toMatchObject({ changed: true, revision: 1, status: 'provisioning' })
+  await shell.close()
+})
+
+/** A store whose reads of a stream wait while there is a hold. */
+function heldReads(store: EventStore): EventStore & { holds?: Hold } {
+  const held: EventStore & { holds?: Hold } = {
+    ...faulty(store),
+    async *readStream(stream, options) {
+      held.holds?.arrive()
+      await held.holds?.opened
+      yield* store.readStream(stream, options)
+    },
+  }
+  return held
+}

@@ -32,7 +32,10 @@ export type Verdict<I, O> =
   /** The search took more steps than it may. */
   | { readonly type: 'undecided' }
 
+/** For a whole history; one that has an order takes a few hundred. */
 export const STEPS_MAX = 300_000
+/** For each of the many searches that look for the shortest story; one that is given up explains nothing. */
+const EXPLAINING_STEPS_MAX = 5_000
 
 export function checkLinearizable<S, I, O>(
   model: Model<S, I, O>,
@@ -42,7 +45,7 @@ export function checkLinearizable<S, I, O>(
   const found = search(model, calls, stepsMax)
   if (found === 'found') return { type: 'linearizable' }
   if (found === 'given_up') return { type: 'undecided' }
-  return { type: 'violation', story: weakened(model, shortestPrefix(model, calls, stepsMax), stepsMax) }
+  return { type: 'violation', story: weakened(model, shortestPrefix(model, calls)) }
 }
 
 type Found = 'found' | 'none' | 'given_up'
@@ -98,17 +101,13 @@ function endOf({ answered }: Call<unknown, unknown>): number {
 }
 
 /** All as of the first answer that can't be: what was answered later was not answered yet, what was asked later is not there. */
-function shortestPrefix<S, I, O>(
-  model: Model<S, I, O>,
-  calls: readonly Call<I, O>[],
-  stepsMax: number,
-): readonly Call<I, O>[] {
+function shortestPrefix<S, I, O>(model: Model<S, I, O>, calls: readonly Call<I, O>[]): readonly Call<I, O>[] {
   const ends = calls.flatMap(({ answered }) => answered?.at ?? []).sort((a, b) => a - b)
   let low = 0
   let high = ends.length - 1
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    if (search(model, asOf(calls, ends[middle] as number), stepsMax) === 'none') high = middle
+    if (search(model, asOf(calls, ends[middle] as number), EXPLAINING_STEPS_MAX) === 'none') high = middle
     else low = middle + 1
   }
   return asOf(calls, ends[high] as number)
@@ -121,18 +120,14 @@ function asOf<I, O>(calls: readonly Call<I, O>[], time: number): readonly Call<I
 }
 
 /** Fewer answers claim less: what is still impossible without one does not need it, nor is it told. */
-function weakened<S, I, O>(
-  model: Model<S, I, O>,
-  calls: readonly Call<I, O>[],
-  stepsMax: number,
-): readonly Call<I, O>[] {
+function weakened<S, I, O>(model: Model<S, I, O>, calls: readonly Call<I, O>[]): readonly Call<I, O>[] {
   let story = calls
   const needless = new Set<Call<I, O>>()
   for (const call of calls.toSorted((a, b) => a.invokedAt - b.invokedAt)) {
     if (call.answered === undefined) continue
     const unsaid = withoutAnswer(call)
     const weaker = story.map((one) => (one === call ? unsaid : one))
-    if (search(model, weaker, stepsMax) !== 'none') continue
+    if (search(model, weaker, EXPLAINING_STEPS_MAX) !== 'none') continue
     story = weaker
     needless.add(unsaid)
   }

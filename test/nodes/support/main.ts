@@ -15,10 +15,18 @@ if (store !== 'sqlite' && store !== 'eventstoredb') throw new Error(`--store is 
 const directory = mkdtempSync(join(tmpdir(), 'verdict-nodes-'))
 process.stdout.write(`${minutes} minutes of three nodes on ${store}, seed ${seed}\n`)
 try {
-  const told = (report: NodesReport) => process.stdout.write(`${line(report)}\n`)
+  let faultsTold = 0
+  const tellFaults = ({ faults }: NodesReport) => {
+    for (const fault of faults.slice(faultsTold)) process.stdout.write(`FAULT (seed ${seed}): ${fault}\n`)
+    faultsTold = faults.length
+  }
+  const told = (report: NodesReport) => {
+    process.stdout.write(`${line(report)}\n`)
+    tellFaults(report)
+  }
   const report = await nodesUnderFire({ store, directory, seed, lastsMs: minutes * 60_000, told })
   process.stdout.write(`${JSON.stringify({ ...report, faults: report.faults.length }, undefined, 2)}\n`)
-  for (const fault of report.faults) process.stdout.write(`FAULT (seed ${seed}): ${fault}\n`)
+  tellFaults(report)
   if (report.faults.length > 0) process.exitCode = 1
 } finally {
   rmSync(directory, { recursive: true, force: true })

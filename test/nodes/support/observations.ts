@@ -6,7 +6,8 @@ import { DECISION_REJECTIONS, type Rejection } from '../../../src/authority/reje
 import { type Entry, type History, type Timed, toldTo } from './history.ts'
 import type { Call } from './linearizability.ts'
 import type { CommandInput } from './node-protocol.ts'
-import type { OperationCommandInput, OperationInput, OperationOutput, Told, View } from './operation-model.ts'
+import type { OperationCommandInput, Told, View } from './operation-life.ts'
+import type { OperationInput, OperationOutput } from './operation-model.ts'
 
 export interface OperationCall extends Call<OperationInput, OperationOutput> {
   /** Where it was sent. */

@@ -1,6 +1,6 @@
 /**
- * One operation id as it looks from outside: a register that commands compare and set. Written anew from lifecycle.md, not
- * with the code that it judges. What depends on other operations (is there room, who holds the key) and what a registry
+ * One operation id as it looks from outside: a register that commands compare and set, one life (operation-life.ts) after the
+ * other. What depends on other operations (is there room, who holds the key) and what a registry
  * forgets by itself (records, then tombstones) may happen or not; the log's own check is exact about those.
  *
  *     absent -> provisioning -> running -> retiring -> ended -> (record gone) -> (forgotten) absent
@@ -8,6 +8,15 @@
  * A number or an epoch that nobody was told yet is unknown, and known from the first answer on that tells it.
  */
 import type { Model } from './linearizability.ts'
+import {
+  ACTIVE,
+  fatesOf,
+  type Life,
+  NO_LEASE,
+  type OperationCommandInput,
+  type Told,
+  type View,
+} from './operation-life.ts'
 
 export type OperationInput =
   | {
@@ -24,28 +33,6 @@ export type OperationInput =
   | { readonly type: 'snapshot' }
   | { readonly type: 'outcome' }
 
-export interface OperationCommandInput {
-  readonly type: string
-  readonly leaseEpoch?: number
-  readonly key?: string
-  readonly claim?: unknown
-  readonly registrationCommandId?: string
-  /** What its end would be told as, by endingText. */
-  readonly ending?: string
-  readonly claimantId?: string
-}
-
-/** What an answer tells; absent: not told. */
-export interface Told {
-  readonly number?: number
-  readonly status?: string
-  readonly epoch?: number
-  readonly sequence?: number
-  /** By endingText. */
-  readonly ending?: string
-  readonly cancelRequested?: boolean
-}
-
 export type OperationOutput =
   | ({ readonly type: 'accepted' } & Told)
   /** The registration found another id by its key. */
@@ -53,27 +40,6 @@ export type OperationOutput =
   | ({ readonly type: 'refused'; readonly code: string; readonly isIdempotent: boolean } & Told)
   | { readonly type: 'seen'; readonly view: View | undefined }
   | { readonly type: 'not_there' }
-
-export interface View extends Told {
-  readonly attempt: number
-  readonly isLeaseOpen: boolean
-  readonly reports: number
-  readonly key?: string
-}
-
-interface Life extends View {
-  readonly status: string
-  /** 0: it has no lease. Absent: there is one, and nobody was told its epoch. */
-  readonly epoch?: number
-  readonly cancelRequested: boolean
-  readonly isRetireRequested: boolean
-  readonly wasStarted: boolean
-  readonly registeredBy: string
-  readonly claimantId?: string
-  readonly isRecordGone: boolean
-  /** The how manieth life of its id. */
-  readonly ordinal: number
-}
 
 interface Done extends Told {
   readonly ordinal: number
@@ -88,27 +54,6 @@ export interface OperationState {
   /** What repeated commands did. */
   readonly done: Readonly<Record<string, Done>>
 }
-
-export const ATTEMPTS_MAX = 3
-const NO_LEASE = 0
-const ACTIVE = new Set(['provisioning', 'running', 'retiring'])
-const WORKER_COMMANDS = new Set([
-  'ReportProgress',
-  'RecordHeartbeat',
-  'CompleteOperation',
-  'FailOperation',
-  'RetryAttempt',
-  'MarkRetired',
-])
-const IDEMPOTENT_WHEN_ENDED = new Set([
-  'ProvisioningSucceeded',
-  'ReportProgress',
-  'RecordHeartbeat',
-  'RequestRetire',
-  'MarkRetired',
-  'AbortProvisioning',
-  'RequestCancel',
-])
 
 export const OPERATION_MODEL: Model<OperationState, OperationInput, OperationOutput> = {
   initial: { lives: 0, floor: -1, done: {} },
@@ -131,10 +76,6 @@ export const OPERATION_MODEL: Model<OperationState, OperationInput, OperationOut
     }
   },
 }
-
-/** What may become of a command: a refusal, or the operation as it leaves it. */
-type Fate = { readonly life: Life; readonly refusal: Refusal } | { readonly life: Life | undefined }
-type Refusal = { readonly code: string; readonly isIdempotent?: true }
 
 function afterCommand(
   state: OperationState,
@@ -173,9 +114,10 @@ function afterCommand(
     } else if (output === undefined || output.type === 'accepted') {
       const next = fate.life === undefined ? undefined : bound(fate.life, output)
       if (next === undefined && fate.life !== undefined) continue
-      if (next === undefined && output?.number !== undefined && output.number !== life.number) continue
-      const left = next === undefined ? rolledBack(state, life) : { ...state, life: next }
-      after.push(isRepeated ? withDone(left, commandId, next ?? life, output) : left)
+      const ended = next ?? bound(life, numberOf(output))
+      if (ended === undefined) continue
+      const left = next === undefined ? rolledBack(state, ended) : { ...state, life: next }
+      after.push(isRepeated ? withDone(left, commandId, ended, output) : left)
     }
   }
   return after
@@ -214,75 +156,6 @@ function afterRegistration(
   return [isRepeated ? withDone(registered, commandId, life, output) : registered]
 }
 
-/** Every way in which a command may end on an operation that is there, in the order of guards of lifecycle.md, section 4. */
-function fatesOf(life: Life, command: OperationCommandInput, commandId: string): readonly Fate[] {
-  const { leaseEpoch: carried, type } = command
-  if (carried !== undefined && life.epoch === undefined) {
-    return [...unguarded({ ...life, epoch: carried }, command, commandId), { life, refusal: { code: 'stale_lease' } }]
-  }
-  if (carried !== undefined && carried !== life.epoch) return [{ life, refusal: { code: 'stale_lease' } }]
-  const mustCarry = WORKER_COMMANDS.has(type) && life.epoch !== NO_LEASE
-  if (carried === undefined && mustCarry) return [{ life, refusal: { code: 'lease_required' } }]
-  return unguarded(life, command, commandId)
-}
-
-function unguarded(life: Life, command: OperationCommandInput, commandId: string): readonly Fate[] {
-  const { type } = command
-  const refused = (code: string): readonly Fate[] => [{ life, refusal: { code } }]
-  const soAlready = (code: string): readonly Fate[] => [{ life, refusal: { code, isIdempotent: true } }]
-  const becomes = (change: Partial<Life>): readonly Fate[] => [{ life: { ...life, ...change } }]
-  const ends = (status: string): readonly Fate[] =>
-    becomes({ status, isLeaseOpen: false, ending: `${status} ${command.ending ?? ''}` })
-  if (!ACTIVE.has(life.status)) {
-    return IDEMPOTENT_WHEN_ENDED.has(type) ? soAlready('already_terminal') : refused('already_terminal')
-  }
-  const isQueued = life.status === 'provisioning'
-  switch (type) {
-    case 'ProvisioningSucceeded': {
-      if (life.status === 'running') {
-        const isSame = life.claimantId === (command.claimantId ?? commandId)
-        return isSame ? soAlready('already_claimed') : refused('already_claimed')
-      }
-      if (!isQueued) return refused('illegal_transition')
-      const { epoch: _none, ...rest } = life
-      const claimantId = command.claimantId ?? commandId
-      return [{ life: { ...rest, claimantId, status: 'running', isLeaseOpen: true, wasStarted: true } }]
-    }
-    case 'AbortProvisioning':
-      return isQueued ? ends('aborted') : refused('illegal_transition')
-    case 'ReportProgress':
-      return isQueued ? refused('illegal_transition') : becomes({ reports: life.reports + 1 })
-    case 'RecordHeartbeat':
-      return isQueued ? refused('illegal_transition') : becomes({})
-    case 'CompleteOperation':
-      return isQueued ? refused('illegal_transition') : ends('completed')
-    case 'FailOperation':
-      return ends('failed')
-    case 'RetryAttempt':
-      if (life.cancelRequested) return refused('cancel_requested')
-      if (life.attempt >= ATTEMPTS_MAX) return refused('attempts_exhausted')
-      if (life.status !== 'running') return refused('illegal_transition')
-      return becomes({ status: 'provisioning', attempt: life.attempt + 1, epoch: NO_LEASE, isLeaseOpen: false })
-    case 'RequestCancel':
-      if (life.cancelRequested) return soAlready('already_requested')
-      return isQueued ? ends('cancelled') : becomes({ cancelRequested: true })
-    case 'CancelOperation':
-      return ends('cancelled')
-    case 'RequestRetire':
-      if (life.isRetireRequested) return soAlready('already_requested')
-      return isQueued ? refused('illegal_transition') : becomes({ status: 'retiring', isRetireRequested: true })
-    case 'MarkRetired':
-      return isQueued ? refused('illegal_transition') : ends('retired')
-    case 'RollbackRegistration': {
-      const mayGo = command.registrationCommandId === life.registeredBy && !life.wasStarted
-      // A wait or a registration that joined, neither of which is seen here, keeps it as well.
-      return mayGo ? [{ life: undefined }, ...refused('rollback_refused')] : refused('rollback_refused')
-    }
-    default:
-      throw new Error(`the model knows no ${type}`)
-  }
-}
-
 /** The first answer again: what it did as it was, how it stands as of now. */
 function afterRepetition(
   state: OperationState,
@@ -318,7 +191,7 @@ function afterJoin(state: OperationState, key: string, output: OperationOutput |
   const { life } = state
   if (output === undefined || output.type !== 'accepted') return [state]
   if (life === undefined || !ACTIVE.has(life.status) || life.key !== key) return []
-  const told = bound(life, output.number === undefined ? undefined : { number: output.number })
+  const told = bound(life, numberOf(output))
   return told === undefined ? [] : [{ ...state, life: told }]
 }
 
@@ -372,6 +245,11 @@ function bound(life: Life, told: (Told & { readonly code?: string }) | Operation
     ...(epoch === undefined ? {} : { epoch }),
     ...(sequence === undefined ? {} : { sequence }),
   }
+}
+
+/** What an operation that is not there any more is still told by. */
+function numberOf(output: OperationOutput | undefined): Told {
+  return output?.type === 'accepted' && output.number !== undefined ? { number: output.number } : {}
 }
 
 function isTold(output: Told | OperationOutput): output is Told {
