@@ -113,6 +113,6 @@ export class DecisionQueue {
     }
     const refusal = appendTooLarge(tooLarge, stamped.command, state.activeCount)
     const rejection = nodeRejection(stamped.command, refusal)
-    withheld.withhold(ticket, { type: 'rejected', rejection }, state.revision)
+    withheld.withhold(ticket, { type: 'rejected', rejection }, state)
   }
 }
