@@ -9,7 +9,6 @@ import { existsSync } from 'node:fs'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
-import type { ClientLog } from './client/client-log.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
@@ -34,6 +33,7 @@ import { type Clock, SYSTEM_CLOCK } from './runtime/clock.ts'
 import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
+import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -129,6 +129,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     clock,
     random,
     log,
+    unheard: () => reconciler.unheard,
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -140,7 +141,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
   const closing = new AbortController()
-  const reconciler = new Reconciler({
+  const reconciler: Reconciler = new Reconciler({
     candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
     send: (...args) => shell.send(...args),
     clock,
@@ -195,7 +196,7 @@ async function followInto(
 }
 
 /** A log that takes only warnings is told nothing else. */
-function withInfo(log: ClientLog & Partial<ReconcilerLog>): ReconcilerLog {
+function withInfo(log: WarningLog & Partial<ReconcilerLog>): ReconcilerLog {
   return { warn: (...args) => log.warn(...args), info: (...args) => log.info?.(...args) }
 }
 

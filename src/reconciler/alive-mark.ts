@@ -3,7 +3,7 @@
  * process of a log wrote last. What is lost or torn is as if it had never been: then no outage is known of.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import type { UnheardTime } from './grace.ts'
+import type { UnheardTime } from '../authority/grace.ts'
 
 export interface AliveMark {
   readonly aliveAt: number

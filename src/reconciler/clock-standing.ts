@@ -1,6 +1,7 @@
 /** Whether this node's clock may judge: one that is behind the log, or apart from another node's, judges nobody. */
+
+import type { UnheardTime } from '../authority/grace.ts'
 import type { LogTimes } from './candidates.ts'
-import type { UnheardTime } from './grace.ts'
 
 export type ClockStanding =
   | { readonly type: 'agrees' }

@@ -4,10 +4,11 @@
  *
  *     mark of the process before --unheard--> start --look--look--(paused)--unheard--look--(clock jumps)--unheard--look
  */
+
+import { type UnheardTime, unheardBefore, withUnheard } from '../authority/grace.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
-import { type UnheardTime, unheardBefore, withUnheard } from './grace.ts'
 
 export interface HearingParts {
   readonly clock: Clock
@@ -53,7 +54,7 @@ export class Hearing {
     })
   }
 
-  /** Stretches in which nobody could be heard, oldest first. Look first. */
+  /** Stretches in which nobody could be heard, oldest first; as of the last look. */
   get unheard(): readonly UnheardTime[] {
     return this.#unheard
   }

@@ -11,11 +11,11 @@
 import type { CommandOf } from '../authority/commands.ts'
 import type { DeadlineRule, Evidence, OperationError, ReasonCode } from '../authority/events.ts'
 import { judgeDeadline } from '../authority/freshness.ts'
+import { graceMsOf, type UnheardTime } from '../authority/grace.ts'
 import type { JsonValue } from '../authority/json-value.ts'
 import { DEFAULT_POLICY } from '../authority/lifecycle-policy.ts'
 import { backoffMs } from '../authority/retry-backoff.ts'
 import type { Candidate } from './candidates.ts'
-import { graceMsOf, type UnheardTime } from './grace.ts'
 
 /** What the queue underneath says of an operation's job. */
 export type Testimony =

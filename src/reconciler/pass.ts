@@ -7,9 +7,9 @@
  */
 import type { CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
+import type { UnheardTime } from '../authority/grace.ts'
 import type { Breakers, OpenBreaker } from './breaker.ts'
 import { type Candidate, type Scope, wasRaised } from './candidates.ts'
-import type { UnheardTime } from './grace.ts'
 import { type Finding, PassNotes, type PassReport } from './pass-report.ts'
 import { type Judged, type SurveyParts, survey } from './survey.ts'
 

@@ -4,13 +4,14 @@
  *
  *     start -> (rows caught up, clocks agree?) -> pass -> sleep until the next deadline, or one sweep -> pass ... -> stop
  */
+
+import type { UnheardTime } from '../authority/grace.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
 import type { Candidates } from './candidates.ts'
 import { type ClockStanding, clockStanding } from './clock-standing.ts'
-import type { UnheardTime } from './grace.ts'
 import { Hearing } from './hearing.ts'
 import { type Mode, Modes } from './modes.ts'
 import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
@@ -137,12 +138,18 @@ export class Reconciler {
     return wasOpen
   }
 
+  /** Stretches of time in which nobody could be heard, up to now. */
+  get unheard(): readonly UnheardTime[] {
+    this.#hearing.look()
+    return this.#hearing.unheard
+  }
+
   get status(): ReconcilerStatus {
     const status = {
       clock: this.#clock,
       breakers: this.#breakers.open,
       modes: this.#modes.all,
-      unheard: this.#hearing.unheard,
+      unheard: this.unheard,
     }
     if (this.#lastPass === undefined) return status
     const { operations: _operations, ...lastPass } = this.#lastPass
@@ -175,9 +182,8 @@ export class Reconciler {
     }
     const times = await candidates.logTimes()
     // Both at one moment: what was not heard, and what time it is.
-    this.#hearing.look()
+    const { unheard } = this
     const now = clock.now()
-    const { unheard } = this.#hearing
     const standing = clockStanding(times, now, unheard, settings.clockSkewMaxMs)
     if (standing.type !== this.#clock.type && standing.type !== 'agrees') {
       this.#parts.log.warn({ ...standing }, "this node's clock is not that of the log: nobody is judged")

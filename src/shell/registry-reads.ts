@@ -65,12 +65,13 @@ export function history(parts: NodeParts, name: RegistryName, id: string): Promi
 }
 
 export function snapshotOf(
-  { clock }: NodeParts,
+  { clock, unheard = () => [] }: NodeParts,
   { workspace, owner }: RegistryName,
   { watchers }: HotRegistry,
   operation: Operation,
 ): OperationSnapshot {
-  return { ...viewOf(operation, clock.now(), 0), workspace, owner, watchers: watchers.count(operation.number) }
+  const view = viewOf(operation, clock.now(), unheard())
+  return { ...view, workspace, owner, watchers: watchers.count(operation.number) }
 }
 
 /** The state as of a revision, folded anew. */

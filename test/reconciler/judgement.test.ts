@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { DeadlineRule } from '../../src/authority/events.ts'
+import type { UnheardTime } from '../../src/authority/grace.ts'
 import { DEFAULT_POLICY, type Policy } from '../../src/authority/lifecycle-policy.ts'
 import type { Candidate } from '../../src/reconciler/candidates.ts'
-import type { UnheardTime } from '../../src/reconciler/grace.ts'
 import { judgeCandidate, type Testimony, type Verdict } from '../../src/reconciler/judgement.ts'
 
 const RETRYING: Policy = {

@@ -3,8 +3,8 @@
  * clock jumped over it. Deadlines move by it and by two heartbeat intervals, so that whoever lives can speak again; never by
  * more, so that a server which is restarted every day still comes to its verdicts.
  */
-import type { Deadline } from '../authority/deadlines.ts'
-import { DEFAULT_POLICY, type Policy } from '../authority/lifecycle-policy.ts'
+import type { Deadline } from './deadlines.ts'
+import { DEFAULT_POLICY, type Policy } from './lifecycle-policy.ts'
 
 /** A stretch of the wall clock, epoch ms. */
 export interface UnheardTime {
