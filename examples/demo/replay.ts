@@ -41,7 +41,7 @@ export async function replay(folder: string, owner: string, storyOf: string): Pr
     const operations = [...folded.operations.values()].sort((a, b) => a.number - b.number)
     return {
       report,
-      operations: operations.map((operation) => viewOf(operation, now, [])),
+      operations: operations.map((operation) => viewOf(operation, now, 0)),
       revision: folded.revision,
       activeMost,
       terminalEvents,

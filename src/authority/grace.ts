@@ -3,7 +3,7 @@
  * clock jumped over it. Deadlines move by it and by two heartbeat intervals, so that whoever lives can speak again; never by
  * more, so that a server which is restarted every day still comes to its verdicts.
  */
-import type { Deadline } from './deadlines.ts'
+import { type Deadline, type DeadlineFacts, earliestDeadline } from './deadlines.ts'
 import { DEFAULT_POLICY, type Policy } from './lifecycle-policy.ts'
 
 /** A stretch of the wall clock, epoch ms. */
@@ -27,6 +27,12 @@ export function graceMsOf(
   let overlapMs = 0
   for (const { from, to } of unheard) overlapMs += Math.max(0, Math.min(to, now) - Math.max(from, sinceAt))
   return overlapMs === 0 ? 0 : Math.ceil(overlapMs) + HEARTBEATS * heartbeatIntervalMs
+}
+
+/** The same for whoever has the facts: 0 where nothing threatens. */
+export function graceMsFor(facts: DeadlineFacts, unheard: readonly UnheardTime[], now: number): number {
+  const deadline = unheard.length === 0 ? undefined : earliestDeadline(facts)
+  return deadline === undefined ? 0 : graceMsOf(unheard, deadline, facts.policy, now)
 }
 
 /** With one stretch more, in order, overlaps joined; the oldest is forgotten where there are too many. */

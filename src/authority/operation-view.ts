@@ -1,10 +1,8 @@
 /** An operation as people and programs are shown it (features.md, row A21): the record with what follows from it at a time. */
 
-import { earliestDeadline } from './deadlines.ts'
 import type { Claimant, OperationError } from './events.ts'
 import { type Judgement, judge, type ProblemClass, problemClassOf } from './freshness.ts'
 import { freshnessSentence } from './freshness-sentence.ts'
-import { graceMsOf, type UnheardTime } from './grace.ts'
 import type { JsonValue } from './json-value.ts'
 import type { CancelRequest, Operation, Outcome, Phase } from './operation.ts'
 import { type PresentStatus, type ResultClass, resultClassOf } from './status.ts'
@@ -54,15 +52,10 @@ export interface OperationView {
   readonly lastError?: OperationError
 }
 
-/**
- * Pure: the same operation at the same time looks the same everywhere. `unheard` is the time in which nobody could be heard;
- * the reconciler grants the same.
- */
-export function viewOf(operation: Operation, now: number, unheard: readonly UnheardTime[]): OperationView {
+/** Pure: the same operation at the same time, with the same grace, looks the same everywhere. */
+export function viewOf(operation: Operation, now: number, graceMs: number): OperationView {
   const { id, number, kind, source, status, outcome, sequence, peer, attempt, lease, phases } = operation
   const { registeredAt, startedAt, completedAt, notBeforeAt, cancel, key, retryOf, input, lastError } = operation
-  const deadline = unheard.length === 0 ? undefined : earliestDeadline(operation)
-  const graceMs = deadline === undefined ? 0 : graceMsOf(unheard, deadline, operation.policy, now)
   const judgement = judge(operation, now, graceMs)
   const reconciliation = outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation : undefined
   return {

@@ -1,6 +1,7 @@
 /** Answers from what is durable, at or beyond the head of the stream as of the question. An error is an error, never an empty list. */
 import type { LifecycleEvent } from '../authority/events.ts'
 import { fold, numbersOf } from '../authority/evolve.ts'
+import { graceMsFor } from '../authority/grace.ts'
 import type { Operation } from '../authority/operation.ts'
 import { viewOf } from '../authority/operation-view.ts'
 import type { HistoryEntry, OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
@@ -70,7 +71,8 @@ export function snapshotOf(
   { watchers }: HotRegistry,
   operation: Operation,
 ): OperationSnapshot {
-  const view = viewOf(operation, clock.now(), unheard())
+  const now = clock.now()
+  const view = viewOf(operation, now, graceMsFor(operation, unheard(), now))
   return { ...view, workspace, owner, watchers: watchers.count(operation.number) }
 }
 

@@ -101,7 +101,6 @@ describe('a pass', () => {
 
   test('loses to a heartbeat or a completion that comes between its look and its command', async () => {
     const rig = await openRig({
-      kinds: { witnessed: { policy: POLICY } },
       reconciler: {
         witnesses: {
           // Asked between the look and the command: the moment that matters.

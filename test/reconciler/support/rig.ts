@@ -3,7 +3,7 @@ import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode } from '../../../src/app.ts'
 import type { CommandAnswer } from '../../../src/authority/command-answer.ts'
-import type { OperationSnapshot } from '../../../src/client/door.ts'
+import type { OperationSnapshot } from '../../../src/authority/questions.ts'
 import { registryStream } from '../../../src/event-store/stream-names.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
 import { testDirectory, turns } from '../../shell/support/nodes.ts'
@@ -75,6 +75,8 @@ export class Rig {
     for (let left = ms; left > 0; left -= stepMs) {
       await this.clock.advance(Math.min(stepMs, left))
       await turns(8)
+      // A file answers in real time: what was sent before this is through.
+      await this.node.door.overview(OWNER)
     }
   }
 }
