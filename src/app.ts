@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
+import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
@@ -333,6 +334,18 @@ function checkedKind(kind: string, options: KindOptions): KindDefinition {
     if (error instanceof OperationRejected) throw new SettingsError(`kind "${kind}": ${error.message}`)
     throw error
   }
+}
+
+/**
+ * The policy of each kind as it will be stored with its operations, and that of all others under `*`. Throws SettingsError for
+ * options that contradict themselves, with all that is wrong with the kinds.
+ */
+export function effectivePolicies(options: OpenOptions): Readonly<Record<string, Policy>> {
+  assertOptions(options)
+  const kinds = checkedKinds(options.kinds ?? {}, settingsOf(options.settings))
+  checkedLimits(options.limits ?? {})
+  const policies = Object.entries(kinds).map(([kind, { policy }]) => [kind, resolvePolicy(DEFAULT_POLICY, policy)])
+  return { ...Object.fromEntries(policies), '*': DEFAULT_POLICY }
 }
 
 /** An option under a name that is not known would be one that is silently not followed. */
