@@ -5,10 +5,11 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
+import { liveness } from './liveness.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { w1 } from './w1.ts'
 
-const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = { w1, fold }
+const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = { w1, fold, liveness }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

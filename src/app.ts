@@ -2,27 +2,39 @@
  * Composition: the only file that knows everyone. Opens a log, puts the shell over it, and hands out the API for embedding.
  *
  *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
+ *                      '-> events -> active operations -> reconciler -> shell
  */
 
 import { existsSync } from 'node:fs'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
+import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
+import { decodeEvent } from './event-store/event-codec.ts'
 import { type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
+import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
+import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
+import { FollowedOperations } from './reconciler/followed-operations.ts'
+import type { Mode } from './reconciler/modes.ts'
+import type { PassRequest } from './reconciler/pass.ts'
+import type { PassReport } from './reconciler/pass-report.ts'
+import { Reconciler, type ReconcilerLog } from './reconciler/reconciler.ts'
+import type { Witness } from './reconciler/witness.ts'
 import { type Clock, SYSTEM_CLOCK } from './runtime/clock.ts'
 import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
+import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -35,12 +47,50 @@ export interface OpenOptions extends VerdictDefaults {
   readonly mustExist?: boolean
   readonly clock?: Clock
   readonly random?: RandomSource
+  /** Judges whoever does not speak for itself any more; on by default, `false` for a process that leaves it to others. */
+  readonly reconciler?: ReconcilerOptions | false
+}
+
+export interface ReconcilerOptions {
+  /** How far it goes with a kind; default `enforce`. */
+  readonly modes?: Readonly<Record<string, Mode>>
+  /** Who may know more of a kind's operations than their silence tells. */
+  readonly witnesses?: Readonly<Record<string, Witness>>
+  /**
+   * Path of a small file that tells the next process since when nobody could be heard; default: beside the file of the log.
+   * A log on a server has none unless it is named: then no time without a process is known of.
+   */
+  readonly aliveMark?: string
+}
+
+/** The API with the reconciler of its node. */
+export class EmbeddedVerdict extends Verdict {
+  readonly reconciler: Reconciler
+  readonly #reconcile: EmbeddedNode['reconcile']
+
+  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store'>, defaults: VerdictDefaults = {}) {
+    super(door, defaults)
+    this.reconciler = reconciler
+    this.#reconcile = reconcile
+  }
+
+  /**
+   * One pass of the reconciler now, within a scope: operations whose deadline has passed end, or get their next attempt. Gives
+   * back counts; a second pass finds nothing to do.
+   */
+  reconcile(request: PassRequest = {}): Promise<PassReport> {
+    return this.#reconcile(request)
+  }
 }
 
 /** A node over a log: the door, and the log under it for those who replay and verify. */
 export interface EmbeddedNode {
   readonly door: VerdictDoor
   readonly store: EventStore
+  /** Not started: it passes when it is asked to, or from its start on. */
+  readonly reconciler: Reconciler
+  /** One pass now; the process stays for its end. */
+  readonly reconcile: (request?: PassRequest) => Promise<PassReport>
 }
 
 /** `memory:` keeps everything in this process and nowhere else. */
@@ -53,11 +103,12 @@ const MEMORY_LOCATION_OF_SQLITE = ':memory:'
  * `memory:`. What is acknowledged is on disk. Throws LogError for a log that can't be opened, SettingsError for settings or
  * kinds that contradict themselves.
  */
-export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
+export async function openVerdict(location: string, options: OpenOptions = {}): Promise<EmbeddedVerdict> {
   assertOptions(options)
   const { log = createLogger(settingsOf(options.settings).logLevel) } = options
-  const { door } = await openNode(location, { ...options, log })
-  return new Verdict(door, { ...options, log })
+  const node = await openNode(location, { ...options, log })
+  if (options.reconciler !== false) node.reconciler.start()
+  return new EmbeddedVerdict(node, { ...options, log })
 }
 
 /** The same, one floor lower: for tools that need the log itself. */
@@ -72,13 +123,14 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log = createLogger(settings.logLevel),
     mustExist = false,
   } = options
-  const { store, snapshots } = await openLog(placeOf(location), mustExist, settings.lockWaitMs, clock)
+  const { store, snapshots, markPath } = await openLog(placeOf(location), mustExist, settings.lockWaitMs, clock)
   const shell = new Shell({
     store,
     snapshots,
     clock,
     random,
     log,
+    unheard: () => reconciler.unheard,
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -88,12 +140,79 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
-  return { store, door: embeddedDoor(shell, store, snapshots) }
+  const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
+  const closing = new AbortController()
+  const reconciler: Reconciler = new Reconciler({
+    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    send: (...args) => shell.send(...args),
+    clock,
+    fraction: () => fractionOf(random),
+    settings: {
+      ...settings,
+      intervalMinMs: settings.reconcileIntervalMinMs,
+      sweepMs: settings.reconcileSweepMs,
+      breaker: { operationsMax: settings.breakerOperationsMax, shareMax: settings.breakerShareMax },
+    },
+    mark: aliveMark === undefined ? aliveMarkInMemory() : aliveMarkFile(aliveMark),
+    isReachable: () => store.health().status === 'ok',
+    witnesses,
+    modes,
+    log: withInfo(log),
+  })
+  const hold = new ProcessHold()
+  const door = embeddedDoor(shell, store, snapshots, hold, async () => {
+    await reconciler.stop()
+    closing.abort()
+  })
+  return { store, door, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
+}
+
+/** Gives the events of all registries as they come, for as long as the log is open. */
+async function followInto(
+  operations: FollowedOperations,
+  store: EventStore,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  let isLive = false
+  try {
+    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
+      if (item.type === 'caught_up') {
+        isLive = true
+        operations.caughtUp(item.position)
+        continue
+      }
+      const { event: stored } = item
+      const name = registryOfStream(stored.stream)
+      if (name === undefined) continue
+      try {
+        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
+      } catch {
+        operations.park(stored.stream)
+      }
+    }
+  } catch (error) {
+    operations.fail(error)
+  }
+}
+
+/** A log that takes only warnings is told nothing else. */
+function withInfo(log: WarningLog & Partial<ReconcilerLog>): ReconcilerLog {
+  return { warn: (...args) => log.warn(...args), info: (...args) => log.info?.(...args) }
+}
+
+/** From 0 to 1. */
+function fractionOf(random: RandomSource): number {
+  const bytes = new Uint8Array(4)
+  random(bytes)
+  return new DataView(bytes.buffer).getUint32(0) / 2 ** 32
 }
 
 interface OpenLog {
   readonly store: EventStore
   readonly snapshots: SnapshotCache
+  /** Of the mark that tells the next process when this one could last be heard. */
+  readonly markPath?: string
 }
 
 async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: number, clock: Clock): Promise<OpenLog> {
@@ -113,7 +232,7 @@ async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: number, 
       const { path } = place
       if (mustExist && !existsSync(path)) throw missing(path)
       const store = await openSqliteStore({ path, lockWaitMs, now })
-      return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
+      return { store, snapshots: openSnapshotCache(`${path}-snapshots`), markPath: `${path}-alive` }
     }
     default:
       return place satisfies never
@@ -155,8 +274,13 @@ export function shownLocation(location: string): string {
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
-function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache): VerdictDoor {
-  const hold = new ProcessHold()
+function embeddedDoor(
+  shell: Shell,
+  store: EventStore,
+  snapshots: SnapshotCache,
+  hold: ProcessHold,
+  stopReconciling: () => Promise<void>,
+): VerdictDoor {
   return {
     send: (...args) => hold.during(shell.send(...args)),
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
@@ -171,6 +295,7 @@ function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache)
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     async close() {
+      await hold.during(stopReconciling())
       await hold.during(shell.close())
       await hold.during(store.close())
       snapshots.close()
@@ -211,6 +336,18 @@ function checkedKind(kind: string, options: KindOptions): KindDefinition {
   }
 }
 
+/**
+ * The policy of each kind as it will be stored with its operations, and that of all others under `*`. Throws SettingsError for
+ * options that contradict themselves, with all that is wrong with the kinds.
+ */
+export function effectivePolicies(options: OpenOptions): Readonly<Record<string, Policy>> {
+  assertOptions(options)
+  const kinds = checkedKinds(options.kinds ?? {}, settingsOf(options.settings))
+  checkedLimits(options.limits ?? {})
+  const policies = Object.entries(kinds).map(([kind, { policy }]) => [kind, resolvePolicy(DEFAULT_POLICY, policy)])
+  return { ...Object.fromEntries(policies), '*': DEFAULT_POLICY }
+}
+
 /** An option under a name that is not known would be one that is silently not followed. */
 function assertOptions(options: OpenOptions): void {
   assertObject('options', options)
@@ -237,6 +374,7 @@ const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   limits: true,
   random: true,
   mustExist: true,
+  reconciler: true,
 }
 
 function assertObject(name: string, value: unknown): void {

@@ -29,6 +29,20 @@ export const settingsSchema = z.strictObject({
   cursorNamesMax: positive.default(64),
   /** How long a store that others write is waited for. */
   lockWaitMs: ms.default(2_000),
+  /** The reconciler sleeps until the next deadline, but no longer than this. */
+  reconcileSweepMs: positive.default(15_000),
+  /** Between two passes of the reconciler, however many deadlines there are. */
+  reconcileIntervalMinMs: positive.default(250),
+  /** So many operations of a kind may be reconciled at once, whatever their share. */
+  breakerOperationsMax: count.default(20),
+  /** Of the active operations of a kind; above it none is reconciled before an operator releases them. */
+  breakerShareMax: z.number().min(0).max(1).default(0.25),
+  /** A node whose clock is further behind the log, or from another node's, judges nobody. */
+  clockSkewMaxMs: ms.default(30_000),
+  /** How often the reconciler marks that it can be heard; a pause that is shorter is not seen. */
+  aliveMarkMs: positive.default(5_000),
+  /** A witness that takes longer knows nothing. */
+  witnessTimeoutMs: positive.default(2_000),
   /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
   nameBytesMax: positive.default(128),

@@ -1,5 +1,13 @@
 /** The package's door for embedding: everything that users of the API meet, and nothing of how it is made. */
-export { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from './app.ts'
+export {
+  type EmbeddedNode,
+  EmbeddedVerdict,
+  MEMORY_LOCATION,
+  type OpenOptions,
+  openNode,
+  openVerdict,
+  type ReconcilerOptions,
+} from './app.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
@@ -42,5 +50,12 @@ export type { RegisterOptions } from './client/registration.ts'
 export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } from './client/verdict.ts'
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
+export type { OpenBreaker } from './reconciler/breaker.ts'
+export type { Testimony } from './reconciler/judgement.ts'
+export type { Mode } from './reconciler/modes.ts'
+export type { PassRequest } from './reconciler/pass.ts'
+export type { Finding, PassReport, ReportedOperation } from './reconciler/pass-report.ts'
+export type { Reconciler, ReconcilerStatus } from './reconciler/reconciler.ts'
+export type { Witness, WitnessQuestion } from './reconciler/witness.ts'
 export { ChannelClosed } from './runtime/channel-closed.ts'
 export type { WarningLog } from './runtime/warning-log.ts'

@@ -1,6 +1,8 @@
 /** An operation as people and programs are shown it (features.md, row A21): the record with what follows from it at a time. */
+
 import type { Claimant, OperationError } from './events.ts'
 import { type Judgement, judge, type ProblemClass, problemClassOf } from './freshness.ts'
+import { freshnessSentence } from './freshness-sentence.ts'
 import type { JsonValue } from './json-value.ts'
 import type { CancelRequest, Operation, Outcome, Phase } from './operation.ts'
 import { type PresentStatus, type ResultClass, resultClassOf } from './status.ts'
@@ -43,16 +45,19 @@ export interface OperationView {
   readonly retryOf?: { readonly id: string; readonly number: number }
   readonly input?: JsonValue
   readonly judgement: Judgement
+  /** The judgement as a sentence for people. */
+  readonly explanation: string
   readonly problemClass: ProblemClass
   readonly contradictions: number
   readonly lastError?: OperationError
 }
 
-/** Pure: the same operation at the same time looks the same everywhere. */
+/** Pure: the same operation at the same time, with the same grace, looks the same everywhere. */
 export function viewOf(operation: Operation, now: number, graceMs: number): OperationView {
   const { id, number, kind, source, status, outcome, sequence, peer, attempt, lease, phases } = operation
   const { registeredAt, startedAt, completedAt, notBeforeAt, cancel, key, retryOf, input, lastError } = operation
   const judgement = judge(operation, now, graceMs)
+  const reconciliation = outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation : undefined
   return {
     id,
     number,
@@ -68,6 +73,7 @@ export function viewOf(operation: Operation, now: number, graceMs: number): Oper
     elapsedMs: Math.max(0, (completedAt ?? now) - registeredAt),
     labels: operation.labels ?? {},
     judgement,
+    explanation: freshnessSentence(judgement, now, reconciliation?.reasonCode),
     problemClass: problemClassOf(operation, judgement),
     contradictions: operation.contradictions.length,
     ...(source === undefined ? {} : { source }),

@@ -20,7 +20,7 @@ started. What the command prints is passed on untouched, its last line and what 
 with the next Ctrl-C.
 
 When verdict itself is killed (kill -9), the operation gives no sign of life any more: after --stale-after it counts as
-stale, and whoever reconciles ends it. The command may go on until it next writes.
+stale, and "verdict reconcile", or any process that embeds Verdict, ends it. The command may go on until it next writes.
 
 Options:
 ${STORE_HELP}  --workspace NAME       (default: default)

@@ -39,6 +39,8 @@ export async function run(args: readonly string[]): Promise<number> {
       actor: 'verdict run',
       worker: { host: hostname(), pid: process.pid },
       log: { warn: (_facts, message) => say(message) },
+      // A command that lasts a second need not look after all others.
+      reconciler: false,
     })
     const handle = await running.begin(verdict)
     await running.finished(handle)

@@ -1,6 +1,8 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
 import { shownLocation } from '../app.ts'
+import { config } from './config.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
+import { reconcile } from './reconcile.ts'
 import { run } from './run.ts'
 import { UsageError } from './usage-error.ts'
 import { verify } from './verify.ts'
@@ -8,18 +10,28 @@ import { verify } from './verify.ts'
 const HELP = `  verdict run -- make all                        run a command as an operation
   verdict run --name nightly -- ./backup.sh      with a name
   verdict verify --data .verdict                 fold the whole log again, check its chain
+  verdict reconcile --dry-run                    who is silent for too long
 
 Usage: verdict <command> [options]
 
 Commands:
   run      run a command line as an operation; "verdict run --help" tells how
   verify   read the whole log again and check it; "verdict verify --help" tells how
+  reconcile
+           end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
+  config check
+           tell the effective policies of a configuration, or what contradicts itself in it
 
 Exit codes: of the command that ran; 1 for a log with faults; 2 for a command line that can't be understood;
 125 when verdict itself could not do its work.
 `
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { run, verify }
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  run,
+  verify,
+  reconcile,
+  config,
+}
 
 /** Runs a command line, without the program's name; the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {

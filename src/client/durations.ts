@@ -31,3 +31,15 @@ export function momentMs(value: unknown, path: string): number {
   if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms
   throw invalidInput(path, 'a valid Date, or epoch milliseconds', value)
 }
+
+/** The same as text that `durationMs` reads back: '90s' is '1m 30s'. */
+export function writtenDuration(ms: number): string {
+  const parts: string[] = []
+  let rest = ms
+  for (const [unit, unitMs] of Object.entries(MS_OF).reverse()) {
+    const amount = Math.floor(rest / unitMs)
+    if (amount > 0) parts.push(`${amount}${unit}`)
+    rest -= amount * unitMs
+  }
+  return parts.length === 0 ? '0ms' : parts.join(' ')
+}

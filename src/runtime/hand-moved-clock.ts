@@ -36,7 +36,8 @@ export class HandMovedClock implements Clock {
     const until = this.#monotonic + ms
     await settle()
     for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
-      this.#move(next.dueAt - this.#monotonic)
+      // One that is overdue is called now.
+      this.#move(Math.max(0, next.dueAt - this.#monotonic))
       this.#timers.delete(next)
       next.call()
       await settle()
@@ -48,6 +49,11 @@ export class HandMovedClock implements Clock {
   /** The wall clock jumps, no time passes: what an administrator or a time server does. */
   step(ms: number): void {
     this.#now += ms
+  }
+
+  /** Time passes and nobody is there: no timer is called before the clock is moved again. A machine that sleeps, a paused process. */
+  sleep(ms: number): void {
+    this.#move(ms)
   }
 
   #next(until: number): Timer | undefined {

@@ -1,6 +1,7 @@
 /** Answers from what is durable, at or beyond the head of the stream as of the question. An error is an error, never an empty list. */
 import type { LifecycleEvent } from '../authority/events.ts'
 import { fold, numbersOf } from '../authority/evolve.ts'
+import { graceMsFor } from '../authority/grace.ts'
 import type { Operation } from '../authority/operation.ts'
 import { viewOf } from '../authority/operation-view.ts'
 import type { HistoryEntry, OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
@@ -65,12 +66,14 @@ export function history(parts: NodeParts, name: RegistryName, id: string): Promi
 }
 
 export function snapshotOf(
-  { clock }: NodeParts,
+  { clock, unheard = () => [] }: NodeParts,
   { workspace, owner }: RegistryName,
   { watchers }: HotRegistry,
   operation: Operation,
 ): OperationSnapshot {
-  return { ...viewOf(operation, clock.now(), 0), workspace, owner, watchers: watchers.count(operation.number) }
+  const now = clock.now()
+  const view = viewOf(operation, now, graceMsFor(operation, unheard(), now))
+  return { ...view, workspace, owner, watchers: watchers.count(operation.number) }
 }
 
 /** The state as of a revision, folded anew. */

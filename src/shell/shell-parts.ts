@@ -1,5 +1,6 @@
 /** What every part of the shell is handed: the log, time, randomness, settings, and the registries in memory. */
 import type { Bounds } from '../authority/bounds.ts'
+import type { UnheardTime } from '../authority/grace.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
@@ -25,6 +26,8 @@ export interface ShellParts {
   readonly salts?: SaltSource
   /** For what nobody awaits; default: the console. */
   readonly log?: WarningLog
+  /** Time in which nobody could be heard: what is shown is judged with the same grace as what is reconciled. Default: none. */
+  readonly unheard?: () => readonly UnheardTime[]
 }
 
 export interface NodeParts extends ShellParts {

@@ -40,6 +40,7 @@ describe('the view of an operation', () => {
       startedAt: 1_000,
       elapsedMs: 75,
       labels: {},
+      explanation: 'A cancel was asked for. It is forced in 29 s.',
       problemClass: 'none',
       contradictions: 0,
       lease: { epoch: 2, claimant: { id: 'w', host: 'h' }, open: true },

@@ -31,7 +31,7 @@ describe('a cancel', () => {
 
   test('that its worker ignores is forced after the deadline, with the evidence, and the worker is told', async () => {
     const clock = new HandMovedClock()
-    const verdict = await opened('memory', { clock })
+    const verdict = await opened('memory', { clock, reconciler: false })
     const { lease } = await verdict.start('k', { id: 'a', policy: { cancelGrace: '30s' } })
     const handle = verdict.operation('a')
     await handle.cancel({ reason: 'customer asked' })

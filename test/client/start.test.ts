@@ -293,7 +293,7 @@ describe('signs of life of a function', () => {
 
   test('end with it: a function that is gone is found stale', async () => {
     const clock = new HandMovedClock()
-    const verdict = await opened('memory', { clock })
+    const verdict = await opened('memory', { clock, reconciler: false })
     const { lease } = await verdict.start('by hand', { id: 'a', policy: { staleAfter: '2m' } })
     await lease?.heartbeat()
     await clock.advance(60_000)

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach } from 'vitest'
-import { MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from '../../../src/app.ts'
+import { type EmbeddedVerdict, MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from '../../../src/app.ts'
 import type { VerdictDoor } from '../../../src/client/door.ts'
 import { OperationRejected } from '../../../src/client/operation-errors.ts'
 import { Verdict } from '../../../src/client/verdict.ts'
@@ -19,11 +19,11 @@ afterEach(async () => {
 })
 
 /** The embedded API over a fresh store, closed when the test is over. */
-export async function opened(store: Store = 'memory', options: OpenOptions = {}): Promise<Verdict> {
+export async function opened(store: Store = 'memory', options: OpenOptions = {}): Promise<EmbeddedVerdict> {
   return openedAt(store === 'memory' ? MEMORY_LOCATION : path.join(freshFolder(), 'verdict.db'), options)
 }
 
-export async function openedAt(location: string, options: OpenOptions = {}): Promise<Verdict> {
+export async function openedAt(location: string, options: OpenOptions = {}): Promise<EmbeddedVerdict> {
   const verdict = await openVerdict(location, { log: new RecordingLog(), ...options })
   cleanups.push(() => verdict.close({ grace: 0 }))
   return verdict

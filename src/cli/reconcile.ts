@@ -1,0 +1,116 @@
+/** `verdict reconcile`: one pass of the reconciler, by hand. */
+import { parseArgs } from 'node:util'
+import { type EmbeddedNode, openNode, shownLocation } from '../app.ts'
+import { EXIT_OURS } from './exit-codes.ts'
+import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
+import { parsing, UsageError } from './usage-error.ts'
+
+const HELP = `  verdict reconcile --dry-run                         who would be ended, and why; nothing is changed
+  verdict reconcile --kinds export,import --limit 10
+  verdict reconcile --owners acme --without-grace     nobody was at work while no process ran
+
+Usage: verdict reconcile [options]
+
+Ends the operations that did not speak for themselves for longer than their policy allows, or gives them their next attempt,
+each with its reason. A process that embeds Verdict does so by itself; this is for logs that no process watches.
+
+Options:
+${STORE_HELP}
+  --kinds A,B        only operations of these kinds
+  --owners A,B       only operations of these owners
+  --workspaces A,B   only operations in these workspaces
+  --limit N          end N operations at most
+  --dry-run          judge and count, change nothing
+  --without-grace    count all silence, also that in which no process could have heard anybody
+  --release REASON   end them also where so many of a kind seem dead at once that the breaker holds
+  --json             the whole report, for programs
+  -h, --help
+
+Exit codes: 0 when all was done that was due; 1 when the breaker holds some, or some were refused; 125 when the log can't be
+opened or this clock is not that of the log.
+`
+
+/** Something that is due was not done. */
+const EXIT_LEFT = 1
+
+type Report = Awaited<ReturnType<EmbeddedNode['reconcile']>>
+
+export async function reconcile(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsing(() =>
+    parseArgs({
+      args: [...args],
+      options: {
+        ...STORE_OPTIONS,
+        kinds: { type: 'string' },
+        owners: { type: 'string' },
+        workspaces: { type: 'string' },
+        limit: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        'without-grace': { type: 'boolean', default: false },
+        release: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    }),
+  )
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const [stray] = positionals
+  if (stray !== undefined) throw new UsageError(`reconcile takes no argument, got "${shownLocation(stray)}"`)
+  const request = {
+    ...listed('kinds', values.kinds),
+    ...listed('owners', values.owners),
+    ...listed('workspaces', values.workspaces),
+    ...limited(values.limit),
+    dryRun: values['dry-run'],
+    withoutGrace: values['without-grace'],
+  }
+  const { location } = storePlace(values)
+  try {
+    const log = { warn: (_facts: unknown, message: string) => process.stderr.write(`verdict: ${message}\n`) }
+    const node = await openNode(location, { mustExist: true, log })
+    try {
+      let report = await node.reconcile(request)
+      if (values.release !== undefined && report.heldByBreaker > 0 && !report.dryRun) {
+        for (const { kind } of node.reconciler.status.breakers) node.reconciler.release(kind, values.release)
+        report = await node.reconcile(request)
+      }
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : told(report))
+      if (report.abstained !== undefined) return EXIT_OURS
+      return report.heldByBreaker + report.refused > 0 ? EXIT_LEFT : 0
+    } finally {
+      await node.door.close()
+    }
+  } catch (error) {
+    process.stderr.write(`verdict: ${error instanceof Error ? error.message : String(error)}\n`)
+    return EXIT_OURS
+  }
+}
+
+function told(report: Report): string {
+  const { candidates, reconciled, retried, cancelled, skipped, outdated, heldByBreaker, refused, dryRun } = report
+  const lines = report.operations.map(({ workspace, owner, id, kind, rule, finding, reasonCode = '' }) =>
+    `${finding} ${workspace}/${owner} ${id} (${kind}): ${rule} ${reasonCode}`.trimEnd(),
+  )
+  const counts = { candidates, reconciled, retried, cancelled, skipped, outdated, heldByBreaker, refused }
+  const sum = Object.entries(counts).map(([name, count]) => `${name} ${count}`)
+  if (report.abstained !== undefined) lines.push(`nobody was judged: ${report.abstained}`)
+  lines.push(`${dryRun ? 'dry run, nothing was changed: ' : ''}${sum.join(', ')}`)
+  return `${lines.join('\n')}\n`
+}
+
+function listed(name: 'kinds' | 'owners' | 'workspaces', text: string | undefined) {
+  if (text === undefined) return {}
+  const names = text.split(',')
+  if (names.includes('')) throw new UsageError(`--${name} wants names with commas between them, got "${text}"`)
+  return { [name]: names }
+}
+
+function limited(text: string | undefined) {
+  if (text === undefined) return {}
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--limit wants a whole number, got "${text}"`)
+  return { limit: Number(text) }
+}

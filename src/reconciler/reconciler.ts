@@ -1,0 +1,236 @@
+/**
+ * The reconciler of one node: wakes at the earliest deadline there is, looks whether it could be heard, and does one pass.
+ * Nothing that it knows is a source of truth: two of them over one log are harmless, one that dies leaves nothing behind.
+ *
+ *     start -> (rows caught up, clocks agree?) -> pass -> sleep until the next deadline, or one sweep -> pass ... -> stop
+ */
+
+import type { UnheardTime } from '../authority/grace.ts'
+import { type Clock, sleep } from '../runtime/clock.ts'
+import { Periodic } from '../runtime/periodic.ts'
+import type { AliveMarkStore } from './alive-mark.ts'
+import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
+import type { Candidates } from './candidates.ts'
+import { type ClockStanding, clockStanding } from './clock-standing.ts'
+import { Hearing } from './hearing.ts'
+import { type Mode, Modes } from './modes.ts'
+import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
+import { PassNotes, type PassReport } from './pass-report.ts'
+import type { Witness } from './witness.ts'
+
+export interface ReconcilerSettings {
+  /** Between two passes at least. */
+  readonly intervalMinMs: number
+  /** Between two passes at most: what nobody told of is found after so long. */
+  readonly sweepMs: number
+  readonly breaker: BreakerLimits
+  readonly clockSkewMaxMs: number
+  readonly aliveMarkMs: number
+  readonly witnessTimeoutMs: number
+}
+
+export interface ReconcilerLog {
+  info(facts: Readonly<Record<string, unknown>>, message: string): void
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void
+}
+
+export interface ReconcilerParts {
+  readonly candidates: Candidates
+  readonly send: SendCommand
+  readonly clock: Clock
+  /** From 0 to 1. */
+  readonly fraction: () => number
+  readonly settings: ReconcilerSettings
+  readonly mark: AliveMarkStore
+  /** Whether the log takes what is heard. */
+  readonly isReachable: () => boolean
+  readonly witnesses: Readonly<Record<string, Witness>>
+  readonly modes: Readonly<Record<string, Mode>>
+  readonly log: ReconcilerLog
+}
+
+export interface ReconcilerStatus {
+  /** The last pass of the loop or on demand. */
+  readonly lastPass?: Omit<PassReport, 'operations'>
+  readonly clock: ClockStanding
+  readonly breakers: readonly OpenBreaker[]
+  readonly modes: Readonly<Record<string, Mode>>
+  /** Stretches of time in which nobody could be heard, oldest first. */
+  readonly unheard: readonly UnheardTime[]
+}
+
+/** A sweep later they may have come further. */
+const REACH_MS_MAX = 10_000
+
+export class Reconciler {
+  readonly #parts: ReconcilerParts
+  readonly #breakers: Breakers
+  readonly #modes: Modes
+  readonly #hearing: Hearing
+  readonly #loop: Periodic
+  readonly #unwatch: () => void
+  #clock: ClockStanding = { type: 'agrees' }
+  #position = 0n
+  #lastPass: PassReport | undefined
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts
+    const { clock, settings, mark, isReachable, log, candidates, modes } = parts
+    this.#breakers = new Breakers(settings.breaker)
+    this.#modes = new Modes(modes)
+    this.#hearing = new Hearing({
+      clock,
+      mark,
+      intervalMs: settings.aliveMarkMs,
+      isReachable,
+      onMarkFailed: (error) => log.warn({ error: String(error) }, 'the mark of being alive could not be written'),
+    })
+    this.#loop = new Periodic({
+      clock,
+      pass: (signal) => this.#sweep(signal),
+      intervalMinMs: settings.intervalMinMs,
+      intervalMaxMs: settings.sweepMs,
+      onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
+    })
+    this.#unwatch = candidates.onDeadline((dueAt) => this.#loop.wakeWithin(dueAt - clock.now()))
+  }
+
+  /** The first pass comes at once. Twice is once; after `stop` it does nothing. */
+  start(): void {
+    this.#hearing.start()
+    this.#loop.start()
+  }
+
+  /** Breaks off the pass that is under way. Twice is once, and before `start` as well. */
+  async stop(): Promise<void> {
+    this.#unwatch()
+    await this.#loop.stop()
+    await this.#hearing.stop()
+  }
+
+  /** One pass now, within a scope; also before `start`. Rejects when the signal aborts, or after `stop`. */
+  reconcile(request: PassRequest = {}, signal?: AbortSignal): Promise<PassReport> {
+    return this.#loop.alone(async (stopping) => {
+      const either = signal === undefined ? stopping : AbortSignal.any([stopping, signal])
+      const { report } = await this.#pass(request, either)
+      return report
+    })
+  }
+
+  /** How far it goes with a kind; from the next pass on, when one is given. */
+  mode(kind: string, mode?: Mode): Mode {
+    if (mode !== undefined && mode !== this.#modes.of(kind)) {
+      this.#modes.set(kind, mode)
+      this.#parts.log.info({ kind, mode }, 'the reconciler was told how far to go')
+      this.#loop.wakeWithin(0)
+    }
+    return this.#modes.of(kind)
+  }
+
+  /** Closes the open breaker of a kind: what is suspect by now may be reconciled. False when it was not open. */
+  release(kind: string, reason: string): boolean {
+    const { clock, log } = this.#parts
+    const wasOpen = this.#breakers.release(kind, reason, clock.now())
+    if (wasOpen) {
+      log.warn({ kind, reason, code: 'reconciler_breaker_released' }, 'the breaker of a kind was released')
+      this.#loop.wakeWithin(0)
+    }
+    return wasOpen
+  }
+
+  /** Stretches of time in which nobody could be heard, up to now. */
+  get unheard(): readonly UnheardTime[] {
+    this.#hearing.look()
+    return this.#hearing.unheard
+  }
+
+  get status(): ReconcilerStatus {
+    const status = {
+      clock: this.#clock,
+      breakers: this.#breakers.open,
+      modes: this.#modes.all,
+      unheard: this.unheard,
+    }
+    if (this.#lastPass === undefined) return status
+    const { operations: _operations, ...lastPass } = this.#lastPass
+    return { ...status, lastPass }
+  }
+
+  /** A pass of the loop; in how many ms the next is needed. */
+  async #sweep(signal: AbortSignal): Promise<number> {
+    const { candidates, clock } = this.#parts
+    const { report, nextAt } = await this.#pass({}, signal)
+    if (report.abstained !== undefined) return this.#parts.settings.sweepMs
+    const due = await candidates.earliestDue(report.at)
+    return Math.min(nextAt, due ?? Number.POSITIVE_INFINITY) - clock.now()
+  }
+
+  async #pass(request: PassRequest, signal: AbortSignal): Promise<PassOutcome> {
+    const { candidates, clock, settings } = this.#parts
+    signal.throwIfAborted()
+    const abstain = (why: NonNullable<PassReport['abstained']>): PassOutcome => {
+      const report = new PassNotes().report(clock.now(), request.dryRun === true, why)
+      this.#lastPass = report
+      return { report, nextAt: Number.POSITIVE_INFINITY, position: this.#position }
+    }
+    try {
+      await this.#reached(signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#parts.log.warn({ error: String(error) }, 'the rows of the reconciler are behind the log: nobody is judged')
+      return abstain('rows_behind')
+    }
+    const times = await candidates.logTimes()
+    // Both at one moment: what was not heard, and what time it is.
+    const { unheard } = this
+    const now = clock.now()
+    const standing = clockStanding(times, now, unheard, settings.clockSkewMaxMs)
+    if (standing.type !== this.#clock.type && standing.type !== 'agrees') {
+      this.#parts.log.warn({ ...standing }, "this node's clock is not that of the log: nobody is judged")
+    }
+    this.#clock = standing
+    if (standing.type !== 'agrees') return abstain(standing.type === 'behind' ? 'clock_behind' : 'clock_apart')
+    const parts = {
+      ...this.#parts,
+      witnessTimeoutMs: settings.witnessTimeoutMs,
+      modes: this.#modes,
+      breakers: this.#breakers,
+      onBreakerOpen: (breaker: OpenBreaker) => this.#breakerOpened(breaker),
+    }
+    const moment = { now, unheard: request.withoutGrace === true ? [] : unheard }
+    const outcome = await runPass(parts, request, moment, signal)
+    if (outcome.position > this.#position) this.#position = outcome.position
+    this.#lastPass = outcome.report
+    this.#tell(outcome.report)
+    return outcome
+  }
+
+  /** The rows rest on all that this node knows of the log. */
+  async #reached(signal: AbortSignal): Promise<void> {
+    const { candidates, clock } = this.#parts
+    const over = new AbortController()
+    const tooLate = sleep(clock, REACH_MS_MAX, AbortSignal.any([signal, over.signal])).then(() => {
+      throw new Error(`they did not reach position ${this.#position} within ${REACH_MS_MAX} ms`)
+    })
+    try {
+      await Promise.race([candidates.reach(this.#position), tooLate])
+    } finally {
+      tooLate.catch(() => {})
+      over.abort()
+    }
+  }
+
+  #tell({ operations: _operations, ...counts }: PassReport): void {
+    const { dryRun, reconciled, retried, cancelled, refused } = counts
+    if (!dryRun && reconciled + retried + cancelled + refused > 0) {
+      this.#parts.log.info(counts, 'operations that did not speak for themselves were reconciled')
+    }
+  }
+
+  #breakerOpened({ kind, suspects, active }: OpenBreaker): void {
+    this.#parts.log.warn(
+      { code: 'reconciler_breaker_open', kind, suspects, active },
+      `${suspects} of ${active} operations of "${kind}" seem dead at once: none of them is reconciled until it is released`,
+    )
+  }
+}

@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
+import { verdict } from './support/command-line.ts'
+
+/** A log in which so many operations of each kind were never started in time, and nobody watches. */
+async function abandoned(counts: Readonly<Record<string, number>>): Promise<string> {
+  const folder = freshFolder()
+  const log = await openedAt(path.join(folder, 'verdict.db'), { reconciler: false })
+  for (const [kind, count] of Object.entries(counts)) {
+    for (let i = 0; i < count; i++) {
+      await log.register(kind, { id: `${kind}-${i}`, owner: `owner-${i}`, policy: { provisioningTimeout: 1 } })
+    }
+  }
+  await log.close()
+  return folder
+}
+
+describe('verdict reconcile', () => {
+  test('tells who would be ended, ends them within its scope, and the second time nobody', async () => {
+    const folder = await abandoned({ export: 2, import: 1 })
+    const dry = await verdict('reconcile', '--data', folder, '--dry-run')
+    expect(dry).toMatchObject({ code: 0, stderr: '' })
+    expect(dry.stdout.toString()).toBe(
+      'reconciled default/owner-0 export-0 (export): queued run.stale_queued\n' +
+        'reconciled default/owner-1 export-1 (export): queued run.stale_queued\n' +
+        'reconciled default/owner-0 import-0 (import): queued run.stale_queued\n' +
+        'dry run, nothing was changed: candidates 3, reconciled 3, retried 0, cancelled 0, skipped 0, outdated 0, heldByBreaker 0, refused 0\n',
+    )
+    const scoped = await verdict('reconcile', '--data', folder, '--kinds', 'export,x', '--owners', 'owner-1', '--json')
+    expect(JSON.parse(scoped.stdout.toString())).toMatchObject({ candidates: 1, reconciled: 1, dryRun: false })
+    const limited = await verdict('reconcile', '--data', folder, '--limit', '1', '--workspaces', 'default', '--json')
+    expect(JSON.parse(limited.stdout.toString())).toMatchObject({ candidates: 2, reconciled: 1, skipped: 1 })
+    const rest = await verdict('reconcile', '--data', folder, '--json')
+    expect(JSON.parse(rest.stdout.toString())).toMatchObject({ candidates: 1, reconciled: 1 })
+    const none = await verdict('reconcile', '--data', folder, '--json')
+    expect(JSON.parse(none.stdout.toString())).toMatchObject({ candidates: 0, operations: [] })
+  })
+
+  test('leaves what the breaker holds, says so, and goes on with a reason', async () => {
+    const folder = await abandoned({ export: 21 })
+    const held = await verdict('reconcile', '--data', folder)
+    expect(held.code).toBe(1)
+    expect(held.stderr).toMatch(/^verdict: 21 of 21 operations of "export" seem dead at once/)
+    const released = await verdict('reconcile', '--data', folder, '--release', 'they never ran', '--json')
+    expect(released.code).toBe(0)
+    expect(JSON.parse(released.stdout.toString())).toMatchObject({ candidates: 21, reconciled: 21 })
+  })
+
+  test('refuses what it does not understand, and a log that is not there', async () => {
+    for (const args of [['--limit', 'x'], ['--kinds', ''], ['stray']]) {
+      expect(await verdict('reconcile', ...args)).toMatchObject({ code: 2 })
+    }
+    expect(await verdict('reconcile', '--data', path.join(freshFolder(), 'nowhere'))).toMatchObject({ code: 125 })
+  })
+})
+
+describe('verdict config check', () => {
+  function file(options: object): string {
+    const place = path.join(freshFolder(), 'verdict.json')
+    writeFileSync(place, JSON.stringify(options))
+    return place
+  }
+
+  test('prints the effective policy of each kind, durations as people write them', async () => {
+    const { code, stdout } = await verdict(
+      'config',
+      'check',
+      file({ kinds: { export: { policy: { staleAfter: '90s', retry: { maxAttempts: 3 } } } } }),
+    )
+    expect(code).toBe(0)
+    const [own, others] = stdout.toString().split('*\n')
+    expect(own).toMatch(/^export\n {2}provisioningTimeout {5}1d\n/)
+    expect(own).toContain('  staleAfter              1m 30s\n')
+    expect(own).toContain('  heartbeatInterval       30s\n')
+    expect(own).toContain('  maxRuntime              off\n')
+    expect(own).toContain('  retry.maxAttempts       3\n')
+    expect(own).toContain('  retry.backoff.initial   1s\n')
+    expect(others).toContain('  staleAfter              5m\n')
+  })
+
+  test('tells everything that contradicts itself, with both numbers and the way out', async () => {
+    const policy = { heartbeatInterval: '60s', staleAfter: '90s' }
+    const { code, stderr } = await verdict('config', 'check', file({ kinds: { a: { policy }, b: { policy } } }))
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/kind "a".*heartbeatIntervalMs = 60000, staleAfterMs = 90000.*raise/)
+    expect(stderr).toMatch(/kind "b"/)
+  })
+})

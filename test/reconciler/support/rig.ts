@@ -1,0 +1,95 @@
+/** A node with its reconciler over a log in memory or on a file, by a clock that is moved by hand. */
+import path from 'node:path'
+import { onTestFinished } from 'vitest'
+import { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode } from '../../../src/app.ts'
+import type { CommandAnswer } from '../../../src/authority/command-answer.ts'
+import type { OperationSnapshot } from '../../../src/authority/questions.ts'
+import { registryStream } from '../../../src/event-store/stream-names.ts'
+import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
+import { testDirectory, turns } from '../../shell/support/nodes.ts'
+
+export const OWNER = { workspace: 'default', owner: 'acme' }
+
+/** staleAfter 60 s, so silence is judged 75 s after the last recorded sign; a heartbeat every 10 s. */
+export const POLICY = {
+  provisioningTimeoutMs: 300_000,
+  startGraceMs: 60_000,
+  heartbeatIntervalMs: 10_000,
+  lateAfterMs: 30_000,
+  staleAfterMs: 60_000,
+  cancelGraceMs: 30_000,
+}
+export const SILENCE_MS = 75_000
+
+export class Rig {
+  readonly clock: HandMovedClock
+  readonly node: EmbeddedNode
+  readonly warnings: { readonly facts: Readonly<Record<string, unknown>>; readonly message: string }[]
+
+  constructor(clock: HandMovedClock, node: EmbeddedNode, warnings: Rig['warnings']) {
+    this.clock = clock
+    this.node = node
+    this.warnings = warnings
+  }
+
+  /** The answer; a refusal is a failed test. */
+  async send(command: Readonly<Record<string, unknown>>, owner = OWNER): Promise<CommandAnswer> {
+    const result = await this.node.door.send(owner, command)
+    if (result.type === 'refused') throw new Error(`${String(command.type)}: ${result.rejection.message}`)
+    return result.answer
+  }
+
+  async refusal(command: Readonly<Record<string, unknown>>, owner = OWNER) {
+    const result = await this.node.door.send(owner, command)
+    if (result.type === 'answered') throw new Error(`${String(command.type)} was answered`)
+    return result.rejection
+  }
+
+  register(id: string, more: Readonly<Record<string, unknown>> = {}, owner = OWNER): Promise<CommandAnswer> {
+    return this.send({ type: 'RegisterOperation', id, kind: 'export', policy: POLICY, ...more }, owner)
+  }
+
+  /** Registered, claimed and heard of once; its lease epoch. */
+  async running(id: string, more: Readonly<Record<string, unknown>> = {}, owner = OWNER): Promise<number> {
+    const { leaseEpoch } = await this.register(id, { claim: { claimant: { id: 'worker' } }, ...more }, owner)
+    if (leaseEpoch === undefined) throw new Error(`${id} was not claimed`)
+    await this.send({ type: 'ReportProgress', id, leaseEpoch }, owner)
+    return leaseEpoch
+  }
+
+  async get(id: string, owner = OWNER): Promise<OperationSnapshot> {
+    const found = await this.node.door.snapshot(owner, id)
+    if (found === undefined) throw new Error(`there is no operation ${id}`)
+    return found
+  }
+
+  /** Types of all that an owner's registry has stored. */
+  async types(owner = OWNER): Promise<readonly string[]> {
+    const types: string[] = []
+    for await (const { type } of this.node.store.readStream(registryStream(owner))) types.push(type)
+    return types
+  }
+
+  /** Lets time pass in steps, so that whatever is due in between happens in its own time. */
+  async pass(ms: number, stepMs = 1_000): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await this.clock.advance(Math.min(stepMs, left))
+      await turns(8)
+      // A file answers in real time: what was sent before this is through.
+      await this.node.door.overview(OWNER)
+    }
+  }
+}
+
+export async function openRig(options: OpenOptions = {}, location: string = MEMORY_LOCATION): Promise<Rig> {
+  const clock = (options.clock as HandMovedClock | undefined) ?? new HandMovedClock()
+  const warnings: Rig['warnings'] = []
+  const log = { warn: (facts: Readonly<Record<string, unknown>>, message: string) => warnings.push({ facts, message }) }
+  const node = await openNode(location, { log, ...options, clock })
+  onTestFinished(() => node.door.close())
+  return new Rig(clock, node, warnings)
+}
+
+export function testLog(): string {
+  return path.join(testDirectory(), 'verdict.db')
+}
