@@ -58,8 +58,6 @@ export class BullmqListener implements AsyncDisposable {
       () => this.#scanLater(),
       () => this.#scanLater(),
     )
-    // Whoever does not wait for it reads the log.
-    this.ready.catch(() => {})
   }
 
   /** Looks through the failed jobs: all of them the first time, then those since the last time. */
@@ -83,17 +81,14 @@ export class BullmqListener implements AsyncDisposable {
   #next<T>(facts: Readonly<Record<string, unknown>>, step: () => Promise<T>): Promise<T> {
     const done = this.#last.then(step)
     this.#last = done.catch((error: unknown) => this.#warn(facts, error, 'what a queue said could not be bridged'))
-    return done.catch((error: unknown) => {
-      throw error
-    })
+    return done
   }
 
   #scanLater(): void {
     if (this.#isClosed) return
     this.#stopTimer = this.#parts.clock.after(this.#scanEveryMs, () => {
-      this.scan()
-        .catch(() => {})
-        .finally(() => this.#scanLater())
+      const again = () => this.#scanLater()
+      this.scan().then(again, again)
     })
   }
 
