@@ -12,6 +12,10 @@ export interface JobFacts<D = Job['data']> {
   readonly opts: JobsOptions
 }
 
+export function jobFactsOf<D>({ queueName, name, data, opts }: Job<D>): JobFacts<D> {
+  return { queueName, name, data, opts }
+}
+
 /** Unlike its name, unique in one Redis. */
 export function queueKeyOf({ name, qualifiedName }: Pick<Queue, 'name' | 'qualifiedName'>): string {
   return qualifiedName === `bull:${name}` ? name : qualifiedName

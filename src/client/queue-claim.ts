@@ -28,8 +28,8 @@ import {
 import type { RegisterOptions } from './registration.ts'
 import { retriedCall } from './retried-call.ts'
 
-/** What an operation is registered with, the queue's own share excepted. */
-export type JobRegistration = Omit<RegisterOptions, 'id' | 'commandId' | 'retryOf' | 'workspace' | 'owner'>
+/** What an operation is registered with, the queue's own share excepted. No key: a job has an operation of its own. */
+export type JobRegistration = Omit<RegisterOptions, 'id' | 'key' | 'commandId' | 'retryOf' | 'workspace' | 'owner'>
 
 export type JobClaim =
   | { readonly type: 'claimed'; readonly lease: Lease }

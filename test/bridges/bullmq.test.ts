@@ -208,6 +208,25 @@ describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
     expect(await next.operation.result()).toBe('done')
   })
 
+  test.each(['daily', '0198c1de-6f3a-7c52-9d0e-0123456789ab'])(
+    'a job id that many add at once, %s, is one job and one operation',
+    async (jobId) => {
+      const verdict = await opened()
+      const bridge = rig.bridge(verdict)
+      const queue = rig.queue()
+      const added = await Promise.all([1, 2, 3, 4, 5].map(() => bridge.add(queue, 'export', DATA, { jobId })))
+      const ids = new Set(added.map(({ operation }) => operation.id))
+      expect([...ids]).toHaveLength(1)
+      expect(await verdict.owner('acme').overview()).toMatchObject({ active: 1 })
+      // It is the one that its job knows: what ends it ends the job.
+      await added[0]?.operation.cancel()
+      let runs = 0
+      rig.worker(bridge, queue, () => runs++)
+      await vi.waitFor(async () => expect(await queue.getJobState(jobId)).toBe('failed'), WITHIN)
+      expect(runs).toBe(0)
+    },
+  )
+
   test('the id of an operation that is added again, its job being gone, names another life of it', async () => {
     const verdict = await opened()
     const bridge = rig.bridge(verdict)
@@ -236,6 +255,85 @@ describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
     })
     expect(await operation.result()).toEqual({ made: 0 })
     await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('completed'), WITHIN)
+  })
+
+  test('a job that puts itself back more often than there are attempts to spare fails for good', async () => {
+    const verdict = await opened()
+    const bridge = rig.bridge(verdict)
+    const queue = rig.queue()
+    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 1 })
+    let runs = 0
+    rig.worker(bridge, queue, async (given) => {
+      runs++
+      await given.moveToDelayed(Date.now() + 10, given.token)
+      throw new DelayedError()
+    })
+    await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
+    expect(await operation.outcome()).toMatchObject({
+      status: 'failed',
+      error: { code: 'attempts_exhausted' },
+      reasonCode: 'run.queue_failure_bridge',
+    })
+    expect({ runs, ends: await endings(operation) }).toEqual({ runs: 2, ends: ['OperationFailed'] })
+  })
+
+  test('an operation that others end aborts the function, and its job fails for good', async () => {
+    const verdict = await opened()
+    const bridge = rig.bridge(verdict)
+    const queue = rig.queue()
+    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 3 })
+    const started = Promise.withResolvers<void>()
+    rig.worker(bridge, queue, async (_job, { signal }) => {
+      started.resolve()
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    await started.promise
+    await operation.fail({ message: 'the customer is gone' })
+    await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
+    expect((await queue.getJob(job.id ?? ''))?.failedReason).toBe(
+      `operation ${operation.id} is over: failed, the customer is gone`,
+    )
+    expect(await endings(operation)).toEqual(['OperationFailed'])
+  })
+
+  test('a job that its worker is told to stop is tried again', async () => {
+    const verdict = await opened()
+    const bridge = rig.bridge(verdict)
+    const queue = rig.queue()
+    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 2 })
+    const started = Promise.withResolvers<void>()
+    const worker = rig.worker(bridge, queue, async (_job, { signal, attempt }) => {
+      if (attempt === 2) return 'second'
+      started.resolve()
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    await started.promise
+    expect(worker.cancelJob(job.id ?? '')).toBe(true)
+    expect(await operation.result()).toBe('second')
+  })
+
+  test('a witness tells what the queue knows of a job, and nothing of what is not its own', async () => {
+    const verdict = await opened()
+    const bridge = rig.bridge(verdict)
+    const queue = rig.queue()
+    const witness = bridge.witness(queue)
+    const ask = (id: string) =>
+      witness({ workspace: 'default', owner: 'acme', id, number: 0, attempt: 1, kind: 'export' })
+    const { operation } = await bridge.add(queue, 'export', DATA, { delay: 60_000 })
+    expect(await ask(operation.id)).toEqual({ answer: 'waiting' })
+    expect(await ask('an operation of somebody else')).toEqual({ answer: 'unknown' })
+    expect(await ask(crypto.randomUUID())).toEqual({ answer: 'absent' })
+    const plain = await queue.add('export', DATA)
+    expect(await ask(`${queue.name}/${plain.id}@${plain.timestamp}`)).toEqual({ answer: 'waiting' })
+    expect(await ask(`${queue.name}/${plain.id}@1`)).toEqual({ answer: 'absent' })
+    // A worker that knows nothing of the bridge.
+    const worker = rig.plainWorker(queue, async () => ({ rows: 3 }))
+    await vi.waitFor(async () => expect(await queue.getJobState(plain.id ?? '')).toBe('completed'), WITHIN)
+    await worker.close()
+    expect(await ask(`${queue.name}/${plain.id}@${plain.timestamp}`)).toEqual({
+      answer: 'completed',
+      result: { rows: 3 },
+    })
   })
 
   test('an operation that is due later waits in the queue for as long', async () => {
