@@ -50,15 +50,11 @@ export async function processJob<D, J extends D, R>(
   if (stopped?.aborted) stop()
   const progress = new MirroredProgress(job, log)
   const end = await runJob(parts, address, lease, {
-    run: async (attempt) => {
-      try {
-        return await run(job, progress.of(attempt))
-      } finally {
-        await progress.flush()
-      }
-    },
+    run: (attempt) => run(job, progress.of(attempt)),
     afterThrow: (thrown) => afterThrow(job, thrown, clock.now()),
   }).finally(() => stopped?.removeEventListener('abort', stop))
+  // Only now: a queue that is out of reach must not keep the truth waiting.
+  await progress.flush()
   switch (end.type) {
     case 'completed':
       // What the function returned, or what another attempt of it did.

@@ -179,9 +179,10 @@ describe.skipIf(!needs('redis-server'))('what a queue does when things break', (
     rig.worker(
       bridge,
       queue,
-      async (job) => {
+      async (job, { progress }) => {
         begun.resolve()
         await goOn.promise
+        progress({ message: 'nearly there' })
         if (job.data.fails) throw new Error('in the end')
         return 'whole'
       },
