@@ -34,7 +34,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', '@eventstore/db-client', 'zod'],
     node: true,
   },
-  'src/client': { imports: ['src/authority', 'src/runtime'], packages: [], node: true },
+  'src/client': { imports: ['src/authority', 'src/runtime'], packages: ['bullmq'], node: true },
   'src/supervisor': { imports: ['src/runtime'], packages: [], node: true },
   'src/config.ts': { imports: ['src/authority', 'src/runtime'], packages: ['zod'], node: true },
   'src/shell': { imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'], packages: [], node: true },

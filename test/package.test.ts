@@ -56,7 +56,7 @@ describe('the packed package', () => {
     const tarball = succeed(source, 'npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder).trim()
 
     const modules = path.join(folder, 'node_modules')
-    for (const name of new Set([...modulesOfUsers(), '@types/node', 'undici-types'])) {
+    for (const name of new Set([...modulesOfUsers(), ...optionalPeers(), '@types/node', 'undici-types'])) {
       mkdirSync(path.dirname(path.join(modules, name)), { recursive: true })
       symlinkSync(path.join(HOUSE, 'node_modules', name), path.join(modules, name))
     }
@@ -75,17 +75,20 @@ describe('the packed package', () => {
     expect(files.filter((file) => !/^dist\/(src|projections)\/.*\.(js|d\.ts)$/.test(file)).sort()).toEqual(PAGES)
   })
 
-  test('opens both doors', () => {
+  test('opens its doors', () => {
     writeFileSync(
       path.join(folder, 'doors.js'),
-      `const doors = await Promise.all([import('verdict'), import('verdict/testing')])
+      `const doors = await Promise.all([import('verdict'), import('verdict/bullmq'), import('verdict/testing')])
        console.log(doors.map((door) => Object.keys(door).length > 0))`,
     )
-    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('[ true, true ]\n')
+    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('[ true, true, true ]\n')
   })
 
   test('has types that a strict project accepts', () => {
-    writeFileSync(path.join(folder, 'doors.ts'), `import 'verdict'\nimport 'verdict/testing'\n`)
+    writeFileSync(
+      path.join(folder, 'doors.ts'),
+      `import 'verdict'\nimport 'verdict/bullmq'\nimport 'verdict/testing'\n`,
+    )
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node']
     expect(succeed(folder, path.join(BIN, 'tsc'), ...options, 'doors.ts')).toBe('')
   })
@@ -103,7 +106,7 @@ describe('the packed package', () => {
 
   test("has doors whose types name no other client's types", () => {
     // @eventstore/db-client brings types of its own for Node 16, which would meet the user's.
-    const reached = declarationsFrom(path.join(packed, 'dist/src'), ['index.d.ts', 'testing.d.ts'])
+    const reached = declarationsFrom(path.join(packed, 'dist/src'), ['index.d.ts', 'bullmq.d.ts', 'testing.d.ts'])
     expect(reached.filter((file) => readFileSync(file, 'utf8').includes('@eventstore/'))).toEqual([])
   })
 
@@ -126,6 +129,11 @@ describe('the packed package', () => {
     }
   })
 })
+
+/** Packages that users of some doors install beside Verdict. */
+function optionalPeers(): readonly string[] {
+  return Object.keys(JSON.parse(readFileSync(path.join(HOUSE, 'package.json'), 'utf8')).peerDependencies)
+}
 
 /** The packages of the lockfile that come with Verdict, as opposed to those that it is developed with. */
 function modulesOfUsers(): readonly string[] {

@@ -25,3 +25,11 @@ export function errorOf(thrown: unknown): OperationError {
 export function bareErrorOf({ message, code }: OperationError): OperationError {
   return { message: message.slice(0, MESSAGE_CHARACTERS_MAX), ...(code === undefined ? {} : { code }) }
 }
+
+/** Refusals of what is too much, or not JSON: the bare error is not refused so. */
+export const UNSTORABLE: ReadonlySet<string> = new Set([
+  'invalid_command',
+  'unsafe_number',
+  'content_too_large',
+  'append_too_large',
+])

@@ -9,7 +9,7 @@
  *     lost its lease                   -> nothing; what it claims after that is refused, and put on record
  */
 import type { OperationError } from '../authority/events.ts'
-import { bareErrorOf, errorOf } from './error-input.ts'
+import { bareErrorOf, errorOf, UNSTORABLE } from './error-input.ts'
 import { keepHeartbeats } from './heartbeat.ts'
 import type { Lease, ProgressReport } from './lease.ts'
 import { OperationRejected } from './operation-errors.ts'
@@ -56,14 +56,14 @@ export async function runAttempt<I, R>(
   }
 }
 
-type Report =
+export type Report =
   | { readonly type: 'complete'; readonly result: unknown }
   | { readonly type: 'fail'; readonly error: OperationError }
   | { readonly type: 'cancelled' }
   | { readonly type: 'stopped' }
 
 /** Undefined where there is nothing to say: it stopped because it was over. */
-async function endOf<R>(lease: Lease, run: () => R | Promise<R>): Promise<Report | undefined> {
+export async function endOf<R>(lease: Lease, run: () => R | Promise<R>): Promise<Report | undefined> {
   try {
     return { type: 'complete', result: await run() }
   } catch (error) {
@@ -132,7 +132,7 @@ async function fail(lease: Lease, error: OperationError, parts: RetryParts): Pro
   }
 }
 
-const STOPPED: OperationError = { message: 'the process that ran it was shut down', code: 'worker_stopped' }
+export const STOPPED: OperationError = { message: 'the process that ran it was shut down', code: 'worker_stopped' }
 
 async function cancelled(lease: Lease, parts: RetryParts): Promise<void> {
   const reason = await lease.cancelReason()
@@ -149,7 +149,7 @@ async function giveBack(lease: Lease, parts: RetryParts): Promise<void> {
 }
 
 /** One command, under one id, however often it has to be sent. */
-function once(
+export function once(
   parts: RetryParts,
   lease: Lease,
   call: (options: { readonly commandId: string }) => Promise<unknown>,
@@ -161,7 +161,7 @@ function once(
 }
 
 /** There is nothing left to end. */
-const OVER: ReadonlySet<string> = new Set([
+export const OVER: ReadonlySet<string> = new Set([
   'already_terminal',
   'stale_lease',
   'not_found',
@@ -169,15 +169,13 @@ const OVER: ReadonlySet<string> = new Set([
   'shutting_down',
   'registry_stopped',
 ])
-const UNSTORABLE: ReadonlySet<string> = new Set([
-  'invalid_command',
-  'unsafe_number',
-  'content_too_large',
-  'append_too_large',
+export const NO_MORE_ATTEMPTS: ReadonlySet<string> = new Set([
+  'attempts_exhausted',
+  'cancel_requested',
+  'illegal_transition',
 ])
-const NO_MORE_ATTEMPTS: ReadonlySet<string> = new Set(['attempts_exhausted', 'cancel_requested', 'illegal_transition'])
 
-function attemptOf<I>(lease: Lease, input: I, progress: ProgressReporter, parts: RetryParts): Attempt<I> {
+export function attemptOf<I>(lease: Lease, input: I, progress: ProgressReporter, parts: RetryParts): Attempt<I> {
   const { id, attempt, signal } = lease
   return {
     id,
