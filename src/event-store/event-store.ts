@@ -101,6 +101,8 @@ export interface EventReader {
   /** The last event of the stream as the leader knows it; undefined where the stream is not there. */
   head(stream: string): Promise<Head | undefined>
   readAll(options?: ReadAllOptions): AsyncIterable<StoredEvent>
+  /** The event at exactly this position; undefined where none stands there, also beyond the end. */
+  at(position: bigint): Promise<StoredEvent | undefined>
   /** History, then live: each event once, in order, until the signal aborts or the iteration is left. */
   follow(options?: FollowOptions): AsyncIterable<FollowItem>
   /**
