@@ -2,16 +2,23 @@
  * Composition: the only file that knows everyone. Opens a log, puts the shell over it, and hands out the API for embedding.
  *
  *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
+ *                      '-> read side, on threads of its own (read-side-thread.ts)
  */
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
-import { SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import type { EventStore } from './event-store/event-store.ts'
+import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
+import type { AppendResult, EventStore } from './event-store/event-store.ts'
 import { isEventStoreDbAddress } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
+import { serveLog } from './event-store/port-log-reader.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
@@ -20,6 +27,8 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import { Shell } from './shell/shell.ts'
+import type { ModuleExport } from './subscriptions/question.ts'
+import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -27,6 +36,7 @@ export interface OpenOptions extends VerdictDefaults {
   readonly kinds?: KindDefinitions
   /** For registries that open without limits of their own. */
   readonly limits?: Partial<Limits>
+  readonly readModels?: ReadModelOptions
   readonly clock?: Clock
   readonly random?: RandomSource
 }
@@ -35,6 +45,17 @@ export interface OpenOptions extends VerdictDefaults {
 export interface EmbeddedNode {
   readonly door: VerdictDoor
   readonly store: EventStore
+  /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
+  readonly readSide: ReadSide
+}
+
+export interface ReadModelOptions {
+  /** The file of the read models. Default: `<log>-views` beside a log on disk, a temporary one for any other. */
+  readonly path?: string
+  /** Follow from the beginning instead of from the first question on; or never, and only tell how things stand. */
+  readonly follow?: 'at_start' | 'when_asked' | 'never'
+  /** Projections of one's own, beside those that come with Verdict. */
+  readonly projections?: readonly ModuleExport[]
 }
 
 /** `memory:` keeps everything in this process and nowhere else. */
@@ -58,7 +79,9 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const kinds = checkedKinds(options.kinds ?? {})
   const limits = checkedLimits(options.limits ?? {})
   const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
-  const { store, snapshots } = await openLog(location, settings.lockWaitMs, clock)
+  const { store: opened, snapshots, place } = await openLog(location, settings.lockWaitMs, clock)
+  const { readSide, appended, release } = readSideOf(opened, place, settings, options.readModels)
+  const store = tellingAppends(opened, appended)
   const shell = new Shell({
     store,
     snapshots,
@@ -73,32 +96,148 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
-  return { store, door: embeddedDoor(shell, store, snapshots) }
+  if (options.readModels?.follow === 'at_start') readSide.start()
+  const closeReadSide = async () => {
+    await readSide.close()
+    release()
+  }
+  return { store, readSide, door: embeddedDoor(shell, store, snapshots, closeReadSide) }
 }
 
 async function openLog(
   location: string,
   lockWaitMs: number,
   clock: Clock,
-): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache }> {
+): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache; readonly place: KindOfPlace }> {
   // From JavaScript anything may come, such as an environment variable that is not set.
   const isPlace: boolean = typeof location === 'string' && location.trim() !== ''
   if (!isPlace) throw new SettingsError(`a log has a path or an address, got ${JSON.stringify(location)}`)
   const now = () => clock.now()
   const isInMemory = location === MEMORY_LOCATION || location === MEMORY_LOCATION_OF_SQLITE
-  if (isInMemory) return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
+  if (isInMemory) {
+    return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache(), place: { type: 'memory' } }
+  }
   if (isEventStoreDbAddress(location)) {
     // Its client takes longer to load than everything else together.
     const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
-    return { store: await openEventStoreDb({ connectionString: location, now }), snapshots: memorySnapshotCache() }
+    const store = await openEventStoreDb({ connectionString: location, now })
+    return { store, snapshots: memorySnapshotCache(), place: { type: 'eventstoredb', connectionString: location } }
   }
   const path = location.replace(/^sqlite:/, '')
   const store = await openSqliteStore({ path, lockWaitMs, now })
-  return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
+  return { store, snapshots: openSnapshotCache(`${path}-snapshots`), place: { type: 'sqlite', path } }
+}
+
+type KindOfPlace =
+  | { readonly type: 'memory' }
+  | { readonly type: 'eventstoredb'; readonly connectionString: string }
+  | { readonly type: 'sqlite'; readonly path: string }
+
+/** The read side over the same log, on threads of its own; none of them runs yet. */
+function readSideOf(
+  store: EventStore,
+  place: KindOfPlace,
+  settings: Settings,
+  { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
+): { readonly readSide: ReadSide; appended(): void; release(): void } {
+  const nudges = new SharedArrayBuffer(4)
+  const served = new Set<ReturnType<typeof serveLog>>()
+  // Of no use to anybody after this process: made when it is first written, taken away at the end.
+  const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
+  const readSide = new ReadSide({
+    path: path ?? (place.type === 'sqlite' ? `${place.path}-views` : join(temporary, 'views.db')),
+    projections: [...builtInProjections(), ...projections],
+    settings,
+    holder: randomUUID(),
+    mode: follow === 'never' ? 'watch' : 'follow',
+    log: createLogger(settings.logLevel),
+    startThread: (data) => {
+      const entry = new URL(`./read-side-thread.${SOURCE_EXTENSION}`, import.meta.url)
+      const transferList = data.log.type === 'port' ? [data.log.port] : []
+      return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
+    },
+    placeOfLog: () => {
+      if (place.type === 'sqlite') return { place: { ...place, nudges }, release: () => {} }
+      if (place.type === 'eventstoredb') return { place, release: () => {} }
+      const { port1, port2 } = new MessageChannel()
+      const serving = serveLog(store, port1)
+      served.add(serving)
+      const release = () => {
+        served.delete(serving)
+        serving.stop()
+      }
+      return { place: { type: 'port', port: port2 }, release }
+    },
+  })
+  const signal = new Int32Array(nudges)
+  return {
+    readSide,
+    appended() {
+      Atomics.add(signal, 0, 1)
+      Atomics.notify(signal, 0)
+      for (const serving of served) serving.appended()
+    },
+    release() {
+      rmSync(temporary, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Modules are named as they lie beside this one, in the sources and in the built package. */
+const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+
+function builtInProjections(): readonly ModuleExport[] {
+  return BUILT_IN_PROJECTIONS.map(([file, name]) => ({
+    module: new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href,
+    name,
+  }))
+}
+
+const BUILT_IN_PROJECTIONS = [
+  ['operation-index', 'OPERATION_INDEX'],
+  ['operation-history', 'OPERATION_HISTORY'],
+  ['liveness', 'LIVENESS'],
+  ['rates', 'RATES'],
+] as const
+
+/** The same store; whoever follows it in this process is told of each append at once. */
+function tellingAppends(store: EventStore, appended: () => void): EventStore {
+  return {
+    identity: () => store.identity(),
+    head: (stream) => store.head(stream),
+    end: () => store.end(),
+    at: (position) => store.at(position),
+    readStream: (stream, options) => store.readStream(stream, options),
+    readAll: (options) => store.readAll(options),
+    follow: (options) => store.follow(options),
+    watch: (listener) => store.watch(listener),
+    health: () => store.health(),
+    close: () => store.close(),
+    append: (stream, expected, events) => told(store.append(stream, expected, events)),
+    ...(store.turn === undefined
+      ? {}
+      : {
+          turn: (fn) =>
+            store.turn?.((appender) =>
+              fn({ append: (stream, expected, events) => told(appender.append(stream, expected, events)) }),
+            ) as ReturnType<typeof fn>,
+        }),
+  }
+
+  async function told(appending: Promise<AppendResult>): Promise<AppendResult> {
+    const result = await appending
+    if (result.type === 'acknowledged') appended()
+    return result
+  }
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
-function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache): VerdictDoor {
+function embeddedDoor(
+  shell: Shell,
+  store: EventStore,
+  snapshots: SnapshotCache,
+  closeReadSide: () => Promise<void>,
+): VerdictDoor {
   const hold = new ProcessHold()
   return {
     send: (...args) => hold.during(shell.send(...args)),
@@ -114,7 +253,7 @@ function embeddedDoor(shell: Shell, store: EventStore, snapshots: SnapshotCache)
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     async close() {
-      await hold.during(shell.close())
+      await hold.during(Promise.all([shell.close(), closeReadSide()]))
       await hold.during(store.close())
       snapshots.close()
       hold.close()

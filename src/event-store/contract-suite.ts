@@ -373,6 +373,8 @@ export function eventStoreContract(
         const stored = await all(store.readStream(stream))
         for (const event of stored) expect(await store.at(event.position)).toEqual(event)
         const last = lastOf(stored).position
+        expect((await store.end()) >= last).toEqual(true)
+        expect(await all(store.readAll({ after: await store.end() }))).toEqual([])
         expect(await store.at(0n)).toEqual(undefined)
         expect(await store.at(last + 1_000_000n)).toEqual(undefined)
       })

@@ -146,6 +146,11 @@ class EventStoreDb implements EventStore {
     return last && { revision: last.revision, position: last.position, hash: last.hash }
   }
 
+  async end(): Promise<bigint> {
+    this.#assertOpen()
+    return (await this.#parts.reads.end()) ?? 0n
+  }
+
   async at(position: bigint): Promise<StoredEvent | undefined> {
     this.#assertOpen()
     return await this.#parts.reads.at(position)

@@ -2,7 +2,7 @@
  * The embedded log for a thread that only reads: no writer thread, nothing that could write. What others commit is noticed
  * by a look every few milliseconds, and at once when the one who commits counts up a number that both see.
  */
-import type { EventReader, LogHealth } from './event-store.ts'
+import type { LogHealth, LogReader } from './event-store.ts'
 import { AppendWakes } from './follow.ts'
 import { openSqliteReads, type SqliteReads } from './sqlite-reads.ts'
 
@@ -14,12 +14,6 @@ export interface SqliteLogReaderOptions {
   /** One Int32: whoever appends in this process adds to it and notifies. */
   readonly nudges?: SharedArrayBuffer
   readonly now?: () => number
-}
-
-/** What a follower needs of a log, and the way to let it go. */
-export interface LogReader extends EventReader {
-  /** Ends every reader. Twice is once. */
-  close(): Promise<void>
 }
 
 /** Throws LogError for what is no log of ours. */
@@ -35,6 +29,7 @@ export async function openSqliteLogReader(options: SqliteLogReaderOptions): Prom
   return {
     identity: async () => reads.identity,
     head: (stream) => reads.head(stream),
+    end: () => reads.end(),
     at: (position) => reads.at(position),
     readStream: (stream, given) => reads.readStream(stream, given),
     readAll: (given) => reads.readAll(given),
@@ -43,7 +38,7 @@ export async function openSqliteLogReader(options: SqliteLogReaderOptions): Prom
     health: () => health,
     async close() {
       if (health.status !== 'closed') health = { status: 'closed', message: 'The log is closed.', since: now() }
-      reads.end()
+      reads.leave()
       await watched.close()
       reads.close()
     },

@@ -2,7 +2,7 @@
  * Every way of reading the embedded log, over a read-only connection: whoever writes has one of these, and so has a thread
  * that only follows.
  *
- *     head, at, readStream, readAll, follow -> pages (sqlite-reader.ts), a lock waited for without blocking
+ *     head, end, at, readStream, readAll, follow -> pages (sqlite-reader.ts), a lock waited for without blocking
  */
 import { setTimeout as delay, setImmediate as nextTurnOfTheLoop } from 'node:timers/promises'
 import type Database from 'better-sqlite3'
@@ -74,6 +74,10 @@ export class SqliteReads {
     return this.#read(() => this.#reader.head(stream))
   }
 
+  end(): Promise<bigint> {
+    return this.#read(() => this.#reader.end())
+  }
+
   async at(position: bigint): Promise<StoredEvent | undefined> {
     if (position < 1n) return undefined
     const { events } = await this.#read(() => this.#reader.all(position - 1n, undefined))
@@ -126,14 +130,14 @@ export class SqliteReads {
   }
 
   /** No page is read any more; the connection stays until it is closed. */
-  end(): void {
+  leave(): void {
     this.#isClosed = true
     this.#options.wakes.end()
   }
 
   /** Twice is once. */
   close(): void {
-    this.end()
+    this.leave()
     this.#db.close()
   }
 

@@ -162,6 +162,10 @@ class SqliteStore implements EventStore {
     return this.#parts.reads.head(stream)
   }
 
+  end(): Promise<bigint> {
+    return this.#parts.reads.end()
+  }
+
   at(position: bigint): Promise<StoredEvent | undefined> {
     return this.#parts.reads.at(position)
   }
@@ -377,7 +381,7 @@ class SqliteStore implements EventStore {
 
   async #close(): Promise<void> {
     this.#health = { status: 'closed', message: CLOSED, since: this.#parts.now() }
-    this.#parts.reads.end()
+    this.#parts.reads.leave()
     this.#listeners.clear()
     await this.#turns
     if (this.#inFlight.length + this.#queue.length > 0) {
