@@ -11,7 +11,7 @@
  *
  * A rebuild fills a new generation while the old one serves; the swap is one statement.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
 import type { Projection, TableIndex, TableLayout } from './projection.ts'
@@ -62,7 +62,7 @@ export class ReadDatabaseError extends Error {
 const APPLICATION_ID = 0x5644524d
 const FORMAT = 1
 /** How long a statement waits for another process of this machine that writes to the same file. */
-const BUSY_TIMEOUT_MS = 2_000
+const BUSY_TIMEOUT_MS = 500
 
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
@@ -138,6 +138,33 @@ export function openReadDatabase(path: string): ReadDatabase {
   }
 }
 
+/**
+ * The same for those who only look: waits for nobody, changes nothing. Undefined for a file that is not there, or has nothing
+ * in it yet because somebody is just making it.
+ */
+export function lookIntoReadDatabase(path: string): ReadDatabase | undefined {
+  const db = connectToLook(path)
+  return db && new ReadDatabase(db)
+}
+
+/** A connection that can't write, to a file that was checked. Undefined as above. */
+export function connectToLook(path: string): Database.Database | undefined {
+  if (!existsSync(path)) return undefined
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    const applicationId = Number(db.pragma('application_id', { simple: true }))
+    if (applicationId !== 0 || !isEmpty(db)) {
+      assertOurs(applicationId, Number(db.pragma('user_version', { simple: true })), path)
+      return db
+    }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  db.close()
+  return undefined
+}
+
 function prepare(db: Database.Database, path: string): void {
   const applicationId = Number(db.pragma('application_id', { simple: true }))
   const format = Number(db.pragma('user_version', { simple: true }))
@@ -170,7 +197,7 @@ export function isReadDatabase(path: string): boolean {
 const HEADER_BYTES = 100
 const MAGIC = 'SQLite format 3\0'
 
-export function assertOurs(applicationId: number, format: number, path: string): void {
+function assertOurs(applicationId: number, format: number, path: string): void {
   if (applicationId !== APPLICATION_ID) {
     throw new ReadDatabaseError(
       'not_read_models',

@@ -1,8 +1,7 @@
 /** What a process knows of the read models: from the file, from the log, and from its own following. */
-import { existsSync } from 'node:fs'
 import { Lease } from '../../projections/lease.ts'
 import { OperatorOrders } from '../../projections/operator-orders.ts'
-import { type Generation, openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
+import { type Generation, lookIntoReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
 import { type LogLag, LogLags } from './log-lag.ts'
 import { type ProjectionHealth, type RebuildProgress, statusOf } from './projection-health.ts'
@@ -41,10 +40,10 @@ export class FollowerHealth {
       this.trouble = error instanceof Error ? error.message : String(error)
       return 0n
     })
-    const open = this.#opened()
+    const generationsOf = this.#generations()
     return await Promise.all(
       projections.map(async ({ name, version }) => {
-        const generations = open?.database.generations(name) ?? []
+        const generations = generationsOf(name)
         const serving = generations.find(({ standing }) => standing === 'serving')
         const building = generations.find(({ standing }) => standing === 'building')
         return await this.#one(name, version, serving, building, end)
@@ -111,13 +110,25 @@ export class FollowerHealth {
     return 'Nobody follows the log into this file at the moment.'
   }
 
+  /** None of a file that can't be read: what is wrong with it is told. */
+  #generations(): (projection: string) => readonly Generation[] {
+    try {
+      const all = this.#opened()?.database.generations() ?? []
+      return (name) => all.filter(({ projection }) => projection === name)
+    } catch (error) {
+      this.close()
+      this.trouble ??= error instanceof Error ? error.message : String(error)
+      return () => []
+    }
+  }
+
   /** A connection of its own: what is asked of a file must not wait for who opens it next. */
   #opened(): OpenFile | undefined {
     const { path, settings } = this.#parts
     const inode = inodeOf(path)
     if (this.#open !== undefined && this.#open.inode !== inode) this.close()
-    if (this.#open === undefined && existsSync(path)) {
-      const database = openReadDatabase(path)
+    const database = this.#open === undefined ? lookIntoReadDatabase(path) : undefined
+    if (database !== undefined) {
       const leaseOf = (name: string) => new Lease(database, name, ONLOOKER, settings.followLeaseMs)
       this.#open = { database, inode, leases: [leaseOf(FOLLOW_LEASE), leaseOf(REBUILD_LEASE)] }
     }

@@ -2,7 +2,7 @@
  * Answers questions on a thread of its own, over a connection that can't write: a heavy one delays other questions, and
  * nothing else. A question with a minimum position waits until the rows have reached it, or its time is over.
  */
-import { type Answered, NotServed, ReadModels } from '../../projections/read-models.ts'
+import { type Answered, NoReadModels, NotServed, ReadModels } from '../../projections/read-models.ts'
 import type { ReadSession } from '../../projections/read-session.ts'
 import type { LogReader } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -66,7 +66,7 @@ export class QuestionDesk {
       }
       const leftMs = deadline - clock.monotonicNow()
       if (leftMs <= 0) {
-        if (given.position === undefined) throw new ReadSideError('not_served', given.message)
+        if (given.position === undefined) throw given.error
         const message = `The rows of '${question.projection}' stand at position ${given.position}, and ${atLeast} was not reached within ${timeoutMs} ms.`
         throw new ReadSideError('read_model_behind', message, { position: given.position })
       }
@@ -90,31 +90,31 @@ export class QuestionDesk {
     ask: QuestionFunction,
   ):
     | ({ readonly type: 'answered' } & DeskAnswer)
-    | { readonly type: 'not_yet'; readonly position: bigint | undefined; readonly message: string } {
+    | { readonly type: 'not_yet'; readonly position: bigint | undefined; readonly error?: unknown } {
     try {
       const opened = this.#opened()
-      if (opened === undefined) throw new NotServed(question.projection)
       const { answer, checkpoint }: Answered<unknown> = opened.ask(question.projection, (session: ReadSession) =>
         atLeast !== undefined && session.checkpoint.position < atLeast
           ? NOT_YET
           : ask(session, ...(parameters as never[])),
       )
       const { position } = checkpoint
-      if (answer === NOT_YET) return { type: 'not_yet', position, message: '' }
+      if (answer === NOT_YET) return { type: 'not_yet', position }
       return { type: 'answered', answer, position }
     } catch (error) {
-      // Whoever gives no position is told at once.
-      if (!(error instanceof NotServed)) throw error
-      if (atLeast === undefined) throw new ReadSideError('not_served', error.message)
-      return { type: 'not_yet', position: undefined, message: error.message }
+      const isUnserved = error instanceof NotServed || error instanceof NoReadModels
+      const told = isUnserved ? new ReadSideError('not_served', error.message) : error
+      // Whoever gives no position is told at once; whoever waits, waits through what passes: a file that is made anew.
+      if (atLeast === undefined || !(isUnserved || isSqliteError(error))) throw told
+      this.close()
+      return { type: 'not_yet', position: undefined, error: told }
     }
   }
 
   /** The file that lies there now: it may have been deleted and made anew. */
-  #opened(): ReadModels | undefined {
+  #opened(): ReadModels {
     const inode = inodeOf(this.#parts.path)
     if (this.#models !== undefined && this.#models.inode !== inode) this.close()
-    if (inode === undefined) return undefined
     this.#models ??= { models: new ReadModels(this.#parts.path), inode }
     return this.#models.models
   }
@@ -132,6 +132,10 @@ export class QuestionDesk {
     this.#functions.set(key, found as QuestionFunction)
     return found as QuestionFunction
   }
+}
+
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'SqliteError'
 }
 
 const NOT_YET = Symbol('the rows have not reached the position yet')
