@@ -4,13 +4,17 @@
  *
  *     generations   one row for each build of a projection: its version, its checkpoint, and whether it serves
  *     parked        streams that a projection could not go on with
+ *     discarded     events that an operator had left out
+ *     orders        what operators want done with parked streams, for whoever follows
+ *     leases        who follows, who rebuilds
  *     <table>.<n>   the rows of a table in generation n
  *
  * A rebuild fills a new generation while the old one serves; the swap is one statement.
  */
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
-import type { Projection, TableLayout } from './projection.ts'
+import type { Projection, TableIndex, TableLayout } from './projection.ts'
 
 /** `serving`: questions are asked of it; `building`: being filled beside the one that serves. */
 export type Standing = 'serving' | 'building'
@@ -58,7 +62,7 @@ export class ReadDatabaseError extends Error {
 const APPLICATION_ID = 0x5644524d
 const FORMAT = 1
 /** How long a statement waits for another process of this machine that writes to the same file. */
-const BUSY_TIMEOUT_MS = 2_000
+const BUSY_TIMEOUT_MS = 500
 
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
@@ -91,6 +95,28 @@ CREATE TABLE parked (
   tries INTEGER NOT NULL,
   PRIMARY KEY (projection, generation, stream)
 ) WITHOUT ROWID;
+CREATE TABLE discarded (
+  projection TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  stream TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  discarded_at INTEGER NOT NULL,
+  PRIMARY KEY (projection, generation, stream, revision)
+) WITHOUT ROWID;
+CREATE TABLE orders (
+  projection TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  wanted TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (projection, stream)
+) WITHOUT ROWID;
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  renewed_at INTEGER NOT NULL
+) WITHOUT ROWID;
 `
 
 /**
@@ -112,6 +138,33 @@ export function openReadDatabase(path: string): ReadDatabase {
   }
 }
 
+/**
+ * The same for those who only look: waits for nobody, changes nothing. Undefined for a file that is not there, or has nothing
+ * in it yet because somebody is just making it.
+ */
+export function lookIntoReadDatabase(path: string): ReadDatabase | undefined {
+  const db = connectToLook(path)
+  return db && new ReadDatabase(db)
+}
+
+/** A connection that can't write, to a file that was checked. Undefined as above. */
+export function connectToLook(path: string): Database.Database | undefined {
+  if (!existsSync(path)) return undefined
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    const applicationId = Number(db.pragma('application_id', { simple: true }))
+    if (applicationId !== 0 || !isEmpty(db)) {
+      assertOurs(applicationId, Number(db.pragma('user_version', { simple: true })), path)
+      return db
+    }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  db.close()
+  return undefined
+}
+
 function prepare(db: Database.Database, path: string): void {
   const applicationId = Number(db.pragma('application_id', { simple: true }))
   const format = Number(db.pragma('user_version', { simple: true }))
@@ -128,7 +181,23 @@ function isEmpty(db: Database.Database): boolean {
   return db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
 }
 
-export function assertOurs(applicationId: number, format: number, path: string): void {
+/** Whether the file says of itself that it holds read models, however damaged the rest of it is. */
+export function isReadDatabase(path: string): boolean {
+  const header = Buffer.alloc(HEADER_BYTES)
+  const fd = openSync(path, 'r')
+  try {
+    if (readSync(fd, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return false
+  } finally {
+    closeSync(fd)
+  }
+  return header.toString('latin1', 0, MAGIC.length) === MAGIC && header.readUInt32BE(68) === APPLICATION_ID
+}
+
+/** https://www.sqlite.org/fileformat.html#the_database_header */
+const HEADER_BYTES = 100
+const MAGIC = 'SQLite format 3\0'
+
+function assertOurs(applicationId: number, format: number, path: string): void {
   if (applicationId !== APPLICATION_ID) {
     throw new ReadDatabaseError(
       'not_read_models',
@@ -182,19 +251,26 @@ export class ReadDatabase {
     })
   }
 
-  /** Makes the indexes of a generation that was filled without them. May take a while, and holds the right to write. */
-  finish(projection: Projection, generation: number): void {
-    this.transaction(() => {
-      this.#index(projection, generation)
-      this.#db.pragma(`analysis_limit = ${ANALYSIS_LIMIT}`)
-      this.#db.exec('ANALYZE')
-    })
+  /**
+   * What makes the indexes of a generation that was filled without them, step by step: each may take a while and holds the
+   * right to write. A step that throws has done nothing, and may be taken again.
+   */
+  finishing(projection: Projection, generation: number): readonly (() => void)[] {
+    this.#db.pragma(`analysis_limit = ${ANALYSIS_LIMIT}`)
+    return projection.tables.flatMap((table) => [
+      ...table.indexes.map((index) => () => this.transaction(() => this.#createIndex(table, index, generation))),
+      () => this.transaction(() => this.#db.exec(`ANALYZE ${quoted(physicalName(table, generation))}`)),
+    ])
   }
 
-  /** From one moment to the next, questions are asked of this generation; every other one of its projection is dropped. */
-  serve(projection: Projection, generation: number): void {
+  /**
+   * From one moment to the next, questions are asked of this generation; every other one of its projection is dropped.
+   * Throws CheckpointLost where somebody took the generation away.
+   */
+  serve(projection: Projection, { generation, checkpoint }: Pick<Generation, 'generation' | 'checkpoint'>): void {
     this.transaction(() => {
-      this.#statements.serve.run(projection.name, generation)
+      const { changes } = this.#statements.serve.run(projection.name, generation)
+      if (changes !== 1) throw new CheckpointLost(projection.name, checkpoint)
       for (const one of this.generations(projection.name)) {
         if (one.generation !== generation) this.drop(projection.name, one.generation)
       }
@@ -209,6 +285,7 @@ export class ReadDatabase {
         this.#db.exec(`DROP TABLE IF EXISTS ${quoted(physicalName({ name }, generation))}`)
       }
       this.#statements.deleteParked.run(projection, generation)
+      this.#statements.deleteDiscarded.run(projection, generation)
       this.#statements.delete.run(projection, generation)
     })
   }
@@ -261,14 +338,16 @@ export class ReadDatabase {
 
   #index(projection: Projection, generation: number): void {
     for (const table of projection.tables) {
-      for (const { name, columns, where } of table.indexes) {
-        const condition = where === undefined ? '' : ` WHERE ${where}`
-        this.#db.exec(
-          `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
-            `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`,
-        )
-      }
+      for (const index of table.indexes) this.#createIndex(table, index, generation)
     }
+  }
+
+  #createIndex(table: TableLayout<unknown>, { name, columns, where }: TableIndex, generation: number): void {
+    const condition = where === undefined ? '' : ` WHERE ${where}`
+    this.#db.exec(
+      `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
+        `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`,
+    )
   }
 }
 
@@ -315,6 +394,7 @@ function statementsOf(db: Database.Database) {
       .safeIntegers(),
     park: db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
     unpark: db.prepare('DELETE FROM parked WHERE projection = ? AND generation = ? AND stream = ?'),
+    deleteDiscarded: db.prepare('DELETE FROM discarded WHERE projection = ? AND generation = ?'),
     deleteParked: db.prepare('DELETE FROM parked WHERE projection = ? AND generation = ?'),
   }
 }

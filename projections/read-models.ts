@@ -2,10 +2,10 @@
  * The read models as those see them who ask: a connection that cannot write, and one moment per question. Which generation
  * serves is looked up in the same moment, so a swap falls between two questions and never into one.
  */
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import type { Checkpoint } from './checkpoint.ts'
 import type { SqlValue, TableLayout } from './projection.ts'
-import { assertOurs, physicalIndexName, physicalName, quoted } from './read-database.ts'
+import { connectToLook, physicalIndexName, physicalName, quoted } from './read-database.ts'
 import type { ReadSession } from './read-session.ts'
 
 export interface Answered<T> {
@@ -24,23 +24,20 @@ export class NotServed extends Error {
   }
 }
 
-/** A question that takes longer is better asked otherwise. */
-const BUSY_TIMEOUT_MS = 2_000
+export class NoReadModels extends Error {
+  override readonly name = 'NoReadModels'
+  readonly code = 'no_read_models'
+}
 
 export class ReadModels {
   readonly #db: Database.Database
   readonly #statements = new Map<string, Database.Statement>()
 
-  /** Throws for a file that is not there, and ReadDatabaseError for one that is something else. */
+  /** Throws NoReadModels for a file that is not there or just being made, ReadDatabaseError for one that is something else. */
   constructor(path: string) {
-    this.#db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-    try {
-      const applicationId = Number(this.#db.pragma('application_id', { simple: true }))
-      assertOurs(applicationId, Number(this.#db.pragma('user_version', { simple: true })), path)
-    } catch (error) {
-      this.#db.close()
-      throw error
-    }
+    const db = connectToLook(path)
+    if (db === undefined) throw new NoReadModels(`There are no read models at '${path}' yet.`)
+    this.#db = db
   }
 
   /** Asks within one moment of one projection. Throws NotServed, and what the question throws. */

@@ -2,10 +2,14 @@
  * Composition: the only file that knows everyone. Opens a log, puts the shell over it, and hands out the API for embedding.
  *
  *     openVerdict -> store (SQLite file or memory) -> shell -> door -> Verdict
+ *                      '-> read side, on threads of its own (read-side-thread.ts)
  *                      '-> events -> active operations -> reconciler -> shell
  */
-
-import { existsSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
@@ -16,9 +20,10 @@ import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
 import { decodeEvent } from './event-store/event-codec.ts'
-import { type EventStore, LogError } from './event-store/event-store.ts'
+import { type AppendResult, type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
+import { serveLog } from './event-store/port-log-reader.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
@@ -36,6 +41,8 @@ import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
+import type { ModuleExport } from './subscriptions/question.ts'
+import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -45,6 +52,7 @@ export interface OpenOptions extends VerdictDefaults {
   readonly limits?: Partial<Limits>
   /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
   readonly mustExist?: boolean
+  readonly readModels?: ReadModelOptions
   readonly clock?: Clock
   readonly random?: RandomSource
   /** Judges whoever does not speak for itself any more; on by default, `false` for a process that leaves it to others. */
@@ -91,6 +99,17 @@ export interface EmbeddedNode {
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
+  /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
+  readonly readSide: ReadSide
+}
+
+export interface ReadModelOptions {
+  /** The file of the read models. Default: `<log>-views` beside a log on disk, a temporary one for any other. */
+  readonly path?: string
+  /** Follow from the beginning instead of from the first question on; or never, and only tell how things stand. */
+  readonly follow?: 'at_start' | 'when_asked' | 'never'
+  /** Projections of one's own, beside those that come with Verdict. */
+  readonly projections?: readonly ModuleExport[]
 }
 
 /** `memory:` keeps everything in this process and nowhere else. */
@@ -123,7 +142,10 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log = createLogger(settings.logLevel),
     mustExist = false,
   } = options
-  const { store, snapshots, markPath } = await openLog(placeOf(location), mustExist, settings.lockWaitMs, clock)
+  const place = placeOf(location)
+  const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
+  const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
+  const store = tellingAppends(opened, appended)
   const shell = new Shell({
     store,
     snapshots,
@@ -161,10 +183,12 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   })
   const hold = new ProcessHold()
   const door = embeddedDoor(shell, store, snapshots, hold, async () => {
-    await reconciler.stop()
+    await Promise.all([reconciler.stop(), readSide.close()])
     closing.abort()
+    release()
   })
-  return { store, door, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
+  if (options.readModels?.follow === 'at_start') readSide.start()
+  return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
 }
 
 /** Gives the events of all registries as they come, for as long as the log is open. */
@@ -273,13 +297,116 @@ export function shownLocation(location: string): string {
   return withoutPassword(location)
 }
 
+/** The read side over the same log, on threads of its own; none of them runs yet. */
+function readSideOf(
+  store: EventStore,
+  place: LogPlace,
+  settings: Settings,
+  log: WarningLog,
+  { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
+): { readonly readSide: ReadSide; appended(): void; release(): void } {
+  const nudges = new SharedArrayBuffer(4)
+  const served = new Set<ReturnType<typeof serveLog>>()
+  // Of no use to anybody after this process: made when it is first written, taken away at the end.
+  const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
+  const readSide = new ReadSide({
+    path: path ?? (place.type === 'file' ? `${place.path}-views` : join(temporary, 'views.db')),
+    projections: [...builtInProjections(), ...projections],
+    settings,
+    holder: randomUUID(),
+    mode: follow === 'never' ? 'watch' : 'follow',
+    log,
+    startThread: (data) => {
+      const entry = new URL(`./read-side-thread.${SOURCE_EXTENSION}`, import.meta.url)
+      const transferList = data.log.type === 'port' ? [data.log.port] : []
+      return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
+    },
+    placeOfLog: () => {
+      if (place.type === 'file') return { place: { type: 'sqlite', path: place.path, nudges }, release: () => {} }
+      if (place.type === 'eventstoredb') {
+        return { place: { type: 'eventstoredb', connectionString: place.address }, release: () => {} }
+      }
+      const { port1, port2 } = new MessageChannel()
+      const serving = serveLog(store, port1)
+      served.add(serving)
+      const release = () => {
+        served.delete(serving)
+        serving.stop()
+      }
+      return { place: { type: 'port', port: port2 }, release }
+    },
+  })
+  const signal = new Int32Array(nudges)
+  return {
+    readSide,
+    appended() {
+      Atomics.add(signal, 0, 1)
+      Atomics.notify(signal, 0)
+      for (const serving of served) serving.appended()
+    },
+    release() {
+      rmSync(temporary, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Modules are named as they lie beside this one, in the sources and in the built package. */
+const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+
+function builtInProjections(): readonly ModuleExport[] {
+  return BUILT_IN_PROJECTIONS.map(([file, name]) => ({
+    module: new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href,
+    name,
+  }))
+}
+
+const BUILT_IN_PROJECTIONS = [
+  ['operation-index', 'OPERATION_INDEX'],
+  ['operation-history', 'OPERATION_HISTORY'],
+  ['liveness', 'LIVENESS'],
+  ['registries', 'REGISTRIES'],
+  ['rates', 'RATES'],
+] as const
+
+/** The same store; whoever follows it in this process is told of each append at once. */
+function tellingAppends(store: EventStore, appended: () => void): EventStore {
+  return {
+    identity: () => store.identity(),
+    head: (stream) => store.head(stream),
+    end: () => store.end(),
+    at: (position) => store.at(position),
+    readStream: (stream, options) => store.readStream(stream, options),
+    readAll: (options) => store.readAll(options),
+    follow: (options) => store.follow(options),
+    watch: (listener) => store.watch(listener),
+    health: () => store.health(),
+    close: () => store.close(),
+    ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
+    append: (stream, expected, events) => told(store.append(stream, expected, events)),
+    ...(store.turn === undefined
+      ? {}
+      : {
+          turn: (fn) =>
+            store.turn?.((appender) =>
+              fn({ append: (stream, expected, events) => told(appender.append(stream, expected, events)) }),
+            ) as ReturnType<typeof fn>,
+        }),
+  }
+
+  async function told(appending: Promise<AppendResult>): Promise<AppendResult> {
+    const result = await appending
+    if (result.type === 'acknowledged') appended()
+    return result
+  }
+}
+
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
   shell: Shell,
   store: EventStore,
   snapshots: SnapshotCache,
   hold: ProcessHold,
-  stopReconciling: () => Promise<void>,
+  closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
   return {
     send: (...args) => hold.during(shell.send(...args)),
@@ -295,7 +422,7 @@ function embeddedDoor(
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     async close() {
-      await hold.during(stopReconciling())
+      await hold.during(closeWhatWatches())
       await hold.during(shell.close())
       await hold.during(store.close())
       snapshots.close()
@@ -375,6 +502,7 @@ const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   random: true,
   mustExist: true,
   reconciler: true,
+  readModels: true,
 }
 
 function assertObject(name: string, value: unknown): void {

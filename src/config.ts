@@ -45,6 +45,23 @@ export const settingsSchema = z.strictObject({
   witnessTimeoutMs: positive.default(2_000),
   /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
+  /** Events and bytes that are folded before they are written to the read models; a live event never waits for others. */
+  projectionBatchEventsMax: positive.default(1_000),
+  projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
+  rebuildBatchEventsMax: positive.default(5_000),
+  /** How soon the read models notice what other processes append, at the latest. */
+  logPollMs: positive.default(20),
+  /** Behind by more than this, a read model is told as lagging; and as stalled when it has not moved for so long. */
+  projectionLaggingMs: positive.default(1_000),
+  projectionStalledMs: positive.default(5_000),
+  /** After the log or the file of the read models failed; doubling up to the maximum. */
+  projectionRetryMs: positive.default(250),
+  projectionRetryMsMax: positive.default(30_000),
+  /** A parked stream is tried so often by itself, the first time after so long, then after twice as long each time. */
+  parkedTriesMax: count.default(6),
+  parkedRetryMs: positive.default(1_000),
+  /** Another process follows in the place of one that was not heard of for so long. */
+  followLeaseMs: positive.min(300).default(3_000),
   nameBytesMax: positive.default(128),
   contentBytesMax: positive.max(448 * 1024).default(64 * 1024),
   labelsMax: count.default(16),

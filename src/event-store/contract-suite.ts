@@ -367,6 +367,19 @@ export function eventStoreContract(
         expect(await revisions({ ...forwards, from: -1, limit: 2 })).toEqual([0, 1])
       })
 
+      onLog('the event at a position is found there, and nothing at any other', async (log) => {
+        const store = await log.open()
+        const stream = log.stream('at')
+        await appendSome(store, stream, 3)
+        const stored = await all(store.readStream(stream))
+        for (const event of stored) expect(await store.at(event.position)).toEqual(event)
+        const last = lastOf(stored).position
+        expect((await store.end()) >= last).toEqual(true)
+        expect(await all(store.readAll({ after: await store.end() }))).toEqual([])
+        expect(await store.at(0n)).toEqual(undefined)
+        expect(await store.at(last + 1_000_000n)).toEqual(undefined)
+      })
+
       onLog('a stream that is not there has no events and no head', async (log) => {
         const store = await log.open()
         const stream = log.stream('missing')

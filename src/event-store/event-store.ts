@@ -100,7 +100,11 @@ export interface EventReader {
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<StoredEvent>
   /** The last event of the stream as the leader knows it; undefined where the stream is not there. */
   head(stream: string): Promise<Head | undefined>
+  /** Everything that is acknowledged by now stands at or before this position; 0 in a log without events. */
+  end(): Promise<bigint>
   readAll(options?: ReadAllOptions): AsyncIterable<StoredEvent>
+  /** The event at exactly this position; undefined where none stands there, also beyond the end. */
+  at(position: bigint): Promise<StoredEvent | undefined>
   /** History, then live: each event once, in order, until the signal aborts or the iteration is left. */
   follow(options?: FollowOptions): AsyncIterable<FollowItem>
   /**
@@ -109,6 +113,12 @@ export interface EventReader {
    */
   watch(listener: (advance: Advance) => void): () => void
   health(): LogHealth
+}
+
+/** What a follower needs of a log, and the way to let it go. */
+export interface LogReader extends EventReader {
+  /** Ends every reader. Twice is once. */
+  close(): Promise<void>
 }
 
 export interface EventAppender {

@@ -115,6 +115,25 @@ export class Reads {
     return { events: wanted, through, isLast: !isCut && events.length < EVENTS_PER_PAGE }
   }
 
+  async at(position: bigint): Promise<StoredEvent | undefined> {
+    if (position < 1n) return undefined
+    try {
+      const { events } = await this.#page('Reading an event of the log', undefined, (client) =>
+        client.readAll({
+          direction: FORWARDS,
+          fromPosition: { commit: position, prepare: position },
+          maxCount: 1,
+          requiresLeader: true,
+        }),
+      )
+      const [resolved] = events
+      return resolved?.event?.position?.commit === position ? wantedEvent(resolved, undefined) : undefined
+    } catch (error) {
+      if (error instanceof NotARecord) return undefined
+      throw error
+    }
+  }
+
   /** The position of the last event of the log, the server's own ones included; undefined in an empty log. */
   async end(signal?: AbortSignal): Promise<bigint | undefined> {
     const { events } = await this.#page('Reading the end of the log', signal, (client) =>

@@ -154,6 +154,16 @@ class EventStoreDb implements EventStore {
     return last && { revision: last.revision, position: last.position, hash: last.hash }
   }
 
+  async end(): Promise<bigint> {
+    this.#assertOpen()
+    return (await this.#parts.reads.end()) ?? 0n
+  }
+
+  async at(position: bigint): Promise<StoredEvent | undefined> {
+    this.#assertOpen()
+    return await this.#parts.reads.at(position)
+  }
+
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
     const step = direction === 'forwards' ? 1 : -1

@@ -132,6 +132,16 @@ class MemoryStore implements EventStore {
     return last && { revision: last.revision, position: last.position, hash: last.hash }
   }
 
+  async end(): Promise<bigint> {
+    this.#assertOpen()
+    return BigInt(this.#log.all.length)
+  }
+
+  async at(position: bigint): Promise<StoredEvent | undefined> {
+    this.#assertOpen()
+    return position < 1n ? undefined : this.#log.all[Number(position) - 1]
+  }
+
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     this.#assertOpen()
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options

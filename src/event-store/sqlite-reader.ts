@@ -28,6 +28,8 @@ export interface StreamPage {
 
 export interface SqliteReader {
   head(stream: string): Head | undefined
+  /** The position of the last event; 0 where there is none. */
+  end(): bigint
   /** From `from` (inclusive) upwards. */
   forwards(stream: string, from: number): StreamPage
   /** From `from` (inclusive; at most the head) downwards. */
@@ -62,9 +64,10 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
       'SELECT position, stream, count FROM appends WHERE position > ? ORDER BY position LIMIT ?',
     )
     .safeIntegers()
+  const lastPosition = db.prepare<[], bigint | null>('SELECT max(position) FROM appends').pluck().safeIntegers()
   const names = new Map<number, string>()
 
-  return { head, forwards, backwards, all }
+  return { head, end: () => lastPosition.get() ?? 0n, forwards, backwards, all }
 
   function head(stream: string): Head | undefined {
     const row = headRow(stream)

@@ -11,9 +11,7 @@
  * grows: it is bounded in bytes, and beyond it an append is refused as `busy`.
  */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay, setImmediate as nextTurnOfTheLoop } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type Database from 'better-sqlite3'
 import { type AppendToPack, packAppends, unpackAnswers } from './append-packing.ts'
 import { randomSalts } from './event-codec.ts'
 import {
@@ -34,10 +32,10 @@ import {
   type StoredEvent,
 } from './event-store.ts'
 import { assertAppendable } from './exported-line.ts'
-import { AppendWakes, followPages } from './follow.ts'
-import { identityOf, logOpened } from './log-identity.ts'
-import { asLogError, connect, prepareFile } from './sqlite-file.ts'
-import { createReader, type SqliteReader, type StreamPage } from './sqlite-reader.ts'
+import { AppendWakes } from './follow.ts'
+import { logOpened } from './log-identity.ts'
+import { asLogError, prepareFile } from './sqlite-file.ts'
+import { CLOSED, openSqliteReads, retryWhileLocked, type SqliteReads } from './sqlite-reads.ts'
 import type { FromWriter, ToWriter, WriterOptions } from './sqlite-writer.ts'
 import { ADMIN_STREAM } from './stream-names.ts'
 
@@ -63,8 +61,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Even
   const signal = new SharedArrayBuffer(4)
   const writer = await startWriter({ path, signal, lockWaitMs, pollMs })
   try {
-    const readers = await retryWhileLocked(path, lockWaitMs, () => openReader(path))
-    return new SqliteStore({ path, lockWaitMs, now, writer, signal, ...readers })
+    const wakes = new AppendWakes()
+    let foundDamage = (_message: string) => {}
+    const reads = await openSqliteReads({ path, lockWaitMs, wakes, onDamage: (message) => foundDamage(message) })
+    const store = new SqliteStore({ path, lockWaitMs, now, writer, signal, wakes, reads })
+    foundDamage = (message) => store.foundDamage(message)
+    return store
   } catch (error) {
     await writer.worker.terminate()
     throw asLogError(error, path)
@@ -82,7 +84,6 @@ const QUEUE_BYTES_MAX = 64 * 1024 * 1024
 const APPEND_BYTES_MAX = 16 * 1024 * 1024
 /** Hash, punctuation and stream name around the two texts of an event. */
 const EVENT_BYTES_AROUND = 256
-const LOCK_RETRY_MS_MAX = 10
 
 interface PendingAppend extends AppendToPack {
   readonly bytes: number
@@ -95,15 +96,13 @@ interface OpenParts {
   readonly now: () => number
   readonly writer: WriterThread
   readonly signal: SharedArrayBuffer
-  readonly db: Database.Database
-  readonly reader: SqliteReader
-  readonly identity: LogIdentity
+  readonly wakes: AppendWakes
+  readonly reads: SqliteReads
 }
 
 class SqliteStore implements EventStore {
   readonly #parts: OpenParts
   readonly #signal: Int32Array
-  readonly #wakes = new AppendWakes()
   readonly #listeners = new Set<(advance: Advance) => void>()
   #health: LogHealth = { status: 'ok' }
   #closing: Promise<void> | undefined
@@ -156,57 +155,31 @@ class SqliteStore implements EventStore {
   }
 
   async identity(): Promise<LogIdentity> {
-    this.#assertOpen()
-    return this.#parts.identity
+    return this.#parts.reads.identity
   }
 
-  async head(stream: string): Promise<Head | undefined> {
-    return await this.#read(() => this.#parts.reader.head(stream))
+  head(stream: string): Promise<Head | undefined> {
+    return this.#parts.reads.head(stream)
   }
 
-  async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
-    const { direction = 'forwards', limit = Number.POSITIVE_INFINITY, signal } = options
-    let next: number | undefined = options.from ?? (direction === 'forwards' ? 0 : Number.POSITIVE_INFINITY)
-    if (direction === 'forwards') next = Math.max(next, 0)
-    let given = 0
-    while (next !== undefined && given < limit) {
-      const from: number = next
-      const page: StreamPage = await this.#read(() => this.#parts.reader[direction](stream, from), signal)
-      for (const event of page.events) {
-        if (given === limit) return
-        given++
-        yield event
-        this.#assertOpen(signal)
-      }
-      next = page.next
-      if (next !== undefined) await nextTurnOfTheLoop()
-    }
+  end(): Promise<bigint> {
+    return this.#parts.reads.end()
   }
 
-  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
-    const { after = 0n, prefixes, limit = Number.POSITIVE_INFINITY, signal } = options
-    let given = 0
-    for (let at = after; given < limit; ) {
-      const page = await this.#read(() => this.#parts.reader.all(at, prefixes), signal)
-      for (const event of page.events) {
-        if (given === limit) return
-        given++
-        yield event
-        this.#assertOpen(signal)
-      }
-      if (page.isLast) return
-      at = page.through
-      await nextTurnOfTheLoop()
-    }
+  at(position: bigint): Promise<StoredEvent | undefined> {
+    return this.#parts.reads.at(position)
   }
 
-  follow(options: FollowOptions = {}): AsyncIterable<FollowItem> {
-    this.#assertOpen()
-    return followPages(
-      (after) => this.#read(() => this.#parts.reader.all(after, options.prefixes)),
-      this.#wakes,
-      options,
-    )
+  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<StoredEvent> {
+    return this.#parts.reads.readStream(stream, options)
+  }
+
+  readAll(options?: ReadAllOptions): AsyncIterable<StoredEvent> {
+    return this.#parts.reads.readAll(options)
+  }
+
+  follow(options?: FollowOptions): AsyncIterable<FollowItem> {
+    return this.#parts.reads.follow(options)
   }
 
   watch(listener: (advance: Advance) => void): () => void {
@@ -217,6 +190,11 @@ class SqliteStore implements EventStore {
 
   health(): LogHealth {
     return this.#health
+  }
+
+  /** For `health`: what reading found. */
+  foundDamage(message: string): void {
+    this.#health = { status: 'damaged', message, since: this.#parts.now() }
   }
 
   close(): Promise<void> {
@@ -304,7 +282,7 @@ class SqliteStore implements EventStore {
         this.#onTurn?.()
         return
       case 'advanced':
-        this.#wakes.wake()
+        this.#parts.wakes.wake()
         for (const listener of this.#listeners) {
           if (message.advances === undefined) listener({ type: 'unsure' })
           else for (const [stream, revision] of message.advances) listener({ type: 'appended', stream, revision })
@@ -337,7 +315,7 @@ class SqliteStore implements EventStore {
       isStored ||= result.type === 'acknowledged'
       pending.resolve(result)
     }
-    if (isStored) this.#wakes.wake()
+    if (isStored) this.#parts.wakes.wake()
     if (this.#answers.length > 0) {
       this.#isAnswerDue = true
       setImmediate(this.#answer)
@@ -369,7 +347,7 @@ class SqliteStore implements EventStore {
   }
 
   async #takeTurn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
-    this.#assertOpen()
+    this.#parts.reads.assertOpen()
     this.#isTurn = true
     const letOthersGoOn = () => {
       this.#isTurn = false
@@ -401,29 +379,9 @@ class SqliteStore implements EventStore {
     }
   }
 
-  /** Reads one page; waits for a lock without blocking. Remembers damage for `health`. */
-  async #read<T>(page: () => T, signal?: AbortSignal): Promise<T> {
-    try {
-      return await retryWhileLocked(this.#parts.path, this.#parts.lockWaitMs, () => {
-        this.#assertOpen(signal)
-        return page()
-      })
-    } catch (error) {
-      if (error instanceof LogError && error.code === 'log_damaged') {
-        this.#health = { status: 'damaged', message: error.message, since: this.#parts.now() }
-      }
-      throw error
-    }
-  }
-
-  #assertOpen(signal?: AbortSignal): void {
-    signal?.throwIfAborted()
-    if (this.#closing) throw new LogError('log_closed', CLOSED)
-  }
-
   async #close(): Promise<void> {
     this.#health = { status: 'closed', message: CLOSED, since: this.#parts.now() }
-    this.#wakes.end()
+    this.#parts.reads.leave()
     this.#listeners.clear()
     await this.#turns
     if (this.#inFlight.length + this.#queue.length > 0) {
@@ -432,7 +390,7 @@ class SqliteStore implements EventStore {
       })
     }
     // First this one: the last connection cuts the write-ahead log, and a read-only one can't.
-    this.#parts.db.close()
+    this.#parts.reads.close()
     if (!this.#isWriterGone) {
       await new Promise<void>((resolve) => {
         this.#onWriterGone = resolve
@@ -443,8 +401,6 @@ class SqliteStore implements EventStore {
     await this.#parts.writer.worker.terminate()
   }
 }
-
-const CLOSED = 'The log is closed.'
 
 interface WriterThread {
   readonly worker: Worker
@@ -490,30 +446,5 @@ async function startWriter(workerData: WriterOptions): Promise<WriterThread> {
       for (const message of unheard.splice(0)) hear(message)
       if (gone !== undefined) onGone(gone)
     },
-  }
-}
-
-function openReader(path: string): Pick<OpenParts, 'db' | 'reader' | 'identity'> {
-  const db = connect(path, { readonly: true })
-  try {
-    const reader = createReader(db, path)
-    return { db, reader, identity: identityOf(reader.forwards(ADMIN_STREAM, 0).events[0]) }
-  } catch (error) {
-    db.close()
-    throw error
-  }
-}
-
-async function retryWhileLocked<T>(path: string, lockWaitMs: number, attempt: () => T): Promise<T> {
-  const deadline = performance.now() + lockWaitMs
-  for (;;) {
-    try {
-      return attempt()
-    } catch (thrown) {
-      const error = asLogError(thrown, path)
-      const isLocked = error instanceof LogError && error.code === 'log_locked'
-      if (!isLocked || performance.now() >= deadline) throw error
-    }
-    await delay(Math.random() * LOCK_RETRY_MS_MAX)
   }
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Checkpoint } from '../../projections/checkpoint.ts'
+import { CheckpointLost } from '../../projections/checkpoint.ts'
 import { Projector } from '../../projections/projector.ts'
 import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import { NotServed, ReadModels } from '../../projections/read-models.ts'
@@ -52,17 +53,19 @@ function fill(database: ReadDatabase, standing: 'serving' | 'building', through:
 const tally = (models: ReadModels) =>
   models.ask('tally', (session) => session.get(`SELECT registered FROM ${session.table(TALLIES)}`, []))
 
+const OWN_TABLES = ['discarded', 'generation_numbers', 'generations', 'leases', 'orders', 'parked']
+
 describe('the file of the read models', () => {
   test('D2: a new generation is filled beside the one that serves, and takes its place from one question to the next', () => {
     const database = open()
     fill(database, 'serving', 3)
     const models = readModels()
-    const { generation } = fill(database, 'building', 5)
+    const built = fill(database, 'building', 5)
     expect(tally(models)).toMatchObject({ answer: { registered: 3 }, checkpoint: { position: 3n } })
-    database.finish(TALLY, generation)
-    database.serve(TALLY, generation)
+    for (const step of database.finishing(TALLY, built.generation)) step()
+    database.serve(TALLY, built)
     expect(tally(models)).toMatchObject({ answer: { registered: 5 }, checkpoint: { position: 5n } })
-    expect(tablesOf(database)).toEqual(['generation_numbers', 'generations', 'parked', 'tallies.2', 'tally-names.2'])
+    expect(tablesOf(database)).toEqual([...OWN_TABLES, 'tallies.2', 'tally-names.2'])
     expect(indexesOf(database)).toEqual(['tallies.by_number.2'])
   })
 
@@ -71,9 +74,18 @@ describe('the file of the read models', () => {
     fill(database, 'serving', 3)
     const { generation } = fill(database, 'building', 5)
     database.drop('tally', generation)
-    expect(tablesOf(database)).toEqual(['generation_numbers', 'generations', 'parked', 'tallies.1', 'tally-names.1'])
+    expect(tablesOf(database)).toEqual([...OWN_TABLES, 'tallies.1', 'tally-names.1'])
     expect(database.generations()).toMatchObject([{ generation: 1, standing: 'serving' }])
     expect(database.begin(TALLY, 'building', START, 1).generation).toBe(3)
+  })
+
+  test('D2: a generation that somebody took away does not serve, and the one that serves stays', () => {
+    const database = open()
+    fill(database, 'serving', 3)
+    const built = fill(database, 'building', 5)
+    database.drop('tally', built.generation)
+    expect(() => database.serve(TALLY, built)).toThrow(CheckpointLost)
+    expect(tally(readModels())).toMatchObject({ answer: { registered: 3 } })
   })
 
   test('a question within a question sees one moment', () => {

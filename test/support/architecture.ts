@@ -25,6 +25,8 @@ export type RoomLaw = {
   readonly importsTypesOf?: readonly string[]
   readonly packages: readonly string[]
   readonly node: boolean
+  /** It may import modules that users name. */
+  readonly importsAtRunTime?: boolean
 }
 
 export type ImportLaw = {
@@ -100,7 +102,7 @@ function breachesOfDoor(file: SourceFile): readonly string[] {
 function breachOf(one: Import, room: string, roomLaw: RoomLaw, law: ImportLaw): string | undefined {
   switch (one.kind) {
     case 'opaque':
-      return 'imports a module whose name is only known at run time'
+      return roomLaw.importsAtRunTime ? undefined : 'imports a module whose name is only known at run time'
     case 'node':
       return roomLaw.node ? undefined : `${room} may not import ${one.name}`
     case 'package':

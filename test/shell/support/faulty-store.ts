@@ -70,6 +70,8 @@ export function faulty(store: EventStore, { withTurns = false } = {}): FaultySto
       yield* store.readStream(stream, options)
     },
     readAll: (options) => store.readAll(options),
+    end: () => store.end(),
+    at: (position) => store.at(position),
     follow: (options) => store.follow(options),
     watch: (listener) => store.watch(listener),
     health: () => store.health(),

@@ -1,0 +1,193 @@
+/**
+ * Entry of the threads of the read side, and their composition: which log is read, which modules hold the projections. It is
+ * the only place where a module is imported whose name is known at run time only: users' own projections and questions.
+ *
+ *     follow: log -> projectors -> file      ask: file -> answers      build: log -> new rows beside the old, or a check
+ */
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { Order } from '../projections/operator-orders.ts'
+import type { Projection } from '../projections/projection.ts'
+import { openReadDatabase } from '../projections/read-database.ts'
+import type { LogReader } from './event-store/event-store.ts'
+import { openPortLogReader } from './event-store/port-log-reader.ts'
+import { openSqliteLogReader } from './event-store/sqlite-log-reader.ts'
+import { SYSTEM_CLOCK } from './runtime/clock.ts'
+import { check } from './subscriptions/check.ts'
+import { Follower } from './subscriptions/follower.ts'
+import { carryOut } from './subscriptions/parked-orders.ts'
+import { assertProjection, type ModuleExport } from './subscriptions/question.ts'
+import { type AskedQuestion, QuestionDesk } from './subscriptions/question-desk.ts'
+import { openReadFile } from './subscriptions/read-file.ts'
+import { ReadSideError } from './subscriptions/read-side-error.ts'
+import { rebuild } from './subscriptions/rebuild.ts'
+import { answerCalls, type Callee } from './subscriptions/thread-calls.ts'
+import type { FollowerNews, LogPlace, ThreadData } from './subscriptions/thread-data.ts'
+
+const clock = SYSTEM_CLOCK
+const random = Math.random
+
+async function run(port: MessagePort, data: ThreadData): Promise<void> {
+  // Calls come before everything is open; each waits for it, and is told what went wrong.
+  const opening = open(data, (news) => tell(news))
+  opening.catch(() => {})
+  const ofRole: Readonly<Record<ThreadData['role'], readonly string[]>> = {
+    follow: ['health', 'order', 'close'],
+    ask: ['ask', 'close'],
+    build: ['rebuild', 'check', 'close'],
+  }
+  const callee: Callee = Object.fromEntries(
+    ofRole[data.role].map((name) => [
+      name,
+      async (argument: never, context: Parameters<Callee[string]>[1]) => (await opening)[name]?.(argument, context),
+    ]),
+  )
+  const tell = answerCalls(port, callee)
+}
+
+async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
+  const reader = await openReader(data.log, data.settings.logPollMs)
+  const moves = new Int32Array(data.moves)
+  switch (data.role) {
+    case 'follow':
+      return follow(data, reader, await loadProjections(data.projections), moves, tell)
+    case 'ask':
+      return ask(data, reader, moves)
+    case 'build':
+      return build(data, reader, await loadProjections(data.projections))
+    default:
+      return data.role satisfies never
+  }
+}
+
+function follow(
+  { path: file, settings, holder, mode }: ThreadData,
+  reader: LogReader,
+  projections: readonly Projection[],
+  moves: Int32Array<SharedArrayBuffer>,
+  tell: (news: FollowerNews) => void,
+): Callee {
+  const onMoved = () => {
+    Atomics.add(moves, 0, 1)
+    Atomics.notify(moves, 0)
+  }
+  const follower = new Follower({
+    path: file,
+    reader,
+    projections,
+    settings,
+    clock,
+    random,
+    holder,
+    mode,
+    onMoved,
+    onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
+  })
+  follower.start()
+  return {
+    health: () => follower.health(),
+    async order(asked: { readonly order: Order; readonly timeoutMs: number }, { signal }) {
+      const database = openExisting(file)
+      try {
+        return await carryOut(database, asked.order, asked.timeoutMs, clock, signal)
+      } finally {
+        database.close()
+      }
+    },
+    async close() {
+      await follower.close()
+      await reader.close()
+    },
+  }
+}
+
+function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: Int32Array<SharedArrayBuffer>): Callee {
+  const desk = new QuestionDesk({ path: file, reader, load: loadExport, moves, pollMs: settings.logPollMs, clock })
+  return {
+    ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal),
+    async close() {
+      desk.close()
+      await reader.close()
+    },
+  }
+}
+
+function build({ path: file, settings, holder }: ThreadData, reader: LogReader, all: readonly Projection[]): Callee {
+  return {
+    async rebuild(names: readonly string[], { signal, onProgress }) {
+      const projections = names.map((name) => named(all, name))
+      const { database } = openReadFile(file)
+      try {
+        return await rebuild({ database, reader, projections, settings, clock, random, holder, signal, onProgress })
+      } finally {
+        database.close()
+      }
+    },
+    async check(asked: { readonly projection: string; readonly sample: number | undefined }, { signal, onProgress }) {
+      const projection = named(all, asked.projection)
+      const database = openExisting(file)
+      const { sample } = asked
+      try {
+        return await check({ database, reader, projection, sample, settings, clock, random, signal, onProgress })
+      } finally {
+        database.close()
+      }
+    },
+    close: () => reader.close(),
+  }
+}
+
+function openExisting(file: string) {
+  if (!existsSync(file)) throw new ReadSideError('not_served', `There are no read models at '${file}' yet.`)
+  return openReadDatabase(file)
+}
+
+function named(all: readonly Projection[], name: string): Projection {
+  const projection = all.find((one) => one.name === name)
+  if (projection !== undefined) return projection
+  const names = all.map((one) => one.name).join(', ')
+  throw new ReadSideError('unknown_projection', `There is no projection '${name}'; there are: ${names}.`)
+}
+
+async function openReader(place: LogPlace, pollMs: number): Promise<LogReader> {
+  switch (place.type) {
+    case 'sqlite':
+      return openSqliteLogReader({ path: place.path, pollMs, nudges: place.nudges })
+    case 'port':
+      return openPortLogReader(place.port)
+    case 'eventstoredb': {
+      // Its client takes longer to load than everything else together.
+      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+      return openEventStoreDb({ connectionString: place.connectionString })
+    }
+    default:
+      return place satisfies never
+  }
+}
+
+async function loadProjections(all: readonly ModuleExport[]): Promise<readonly Projection[]> {
+  const projections = await Promise.all(all.map(async (one) => assertProjection(await loadExport(one), one)))
+  const twice = projections.find(({ name }, i) => projections.findIndex((one) => one.name === name) !== i)
+  if (twice === undefined) return projections
+  throw new ReadSideError(
+    'projection_unusable',
+    `Two projections have the name '${twice.name}': give one another name.`,
+  )
+}
+
+async function loadExport({ module, name }: ModuleExport): Promise<unknown> {
+  const url = /^(file|node|data):/.test(module) ? module : pathToFileURL(path.resolve(module)).href
+  let exported: Readonly<Record<string, unknown>>
+  try {
+    exported = await import(url)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ReadSideError('projection_unusable', `${module} can't be imported: ${why}`, { cause: error })
+  }
+  if (Object.hasOwn(exported, name)) return exported[name]
+  throw new ReadSideError('projection_unusable', `${module} exports nothing with the name '${name}'.`)
+}
+
+if (parentPort) await run(parentPort, workerData as ThreadData) // read-side.ts gives exactly these

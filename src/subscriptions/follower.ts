@@ -1,0 +1,292 @@
+/**
+ * Follows the log into the file of the read models: one process of a machine at a time, each projection at its own checkpoint.
+ *
+ *     standby --lease is free--> leading --> start check --> batches -> every projector
+ *        ^                          |                            |
+ *        '------ lease lost --------'<-- generation swapped, file gone, log or file failed (back-off) --'
+ *
+ * While it leads, a tick renews the lease, looks whether the file and its generations are still those, carries out what
+ * operators ordered and tries parked streams again. Batches and ticks take turns: neither sees the other half done.
+ */
+import { CheckpointLost } from '../../projections/checkpoint.ts'
+import { Lease, type LeaseTimes } from '../../projections/lease.ts'
+import { OperatorOrders } from '../../projections/operator-orders.ts'
+import { Projector, UnknownEvent } from '../../projections/projector.ts'
+import type { Generation, ReadDatabase } from '../../projections/read-database.ts'
+import type { LogIdentity } from '../event-store/event-store.ts'
+import { sleep } from '../runtime/clock.ts'
+import { FollowerHealth } from './follower-health.ts'
+import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
+import { type LogBatch, logBatches } from './log-batches.ts'
+import { ParkedRetries, resumeParked } from './parked-retries.ts'
+import type { ProjectionHealth } from './projection-health.ts'
+import { isDamage, openReadFile, type ReadFile, removeReadFile } from './read-file.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { checkStart } from './start-check.ts'
+
+/** Of a lease's life: how often it is renewed and everything else is looked at. */
+const TICKS_PER_LEASE = 12
+const TICK_MS_MAX = 250
+
+export class Follower {
+  readonly #parts: FollowerParts
+  readonly #closing = new AbortController()
+  readonly #health: FollowerHealth
+  readonly #retries: ParkedRetries
+  readonly #tickMs: number
+  #turn: Promise<unknown> = Promise.resolve()
+  #running: Promise<void> | undefined
+
+  constructor(parts: FollowerParts) {
+    const { settings, random } = parts
+    this.#parts = parts
+    this.#health = new FollowerHealth(parts)
+    this.#retries = new ParkedRetries({ triesMax: settings.parkedTriesMax, firstMs: settings.parkedRetryMs, random })
+    this.#tickMs = Math.min(TICK_MS_MAX, settings.followLeaseMs / TICKS_PER_LEASE)
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  health(): Promise<readonly ProjectionHealth[]> {
+    return this.#health.tell()
+  }
+
+  /** Lets the next in line follow at once. Twice is once. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+    this.#health.close()
+  }
+
+  async #run(): Promise<void> {
+    const { settings, random } = this.#parts
+    const { signal } = this.#closing
+    for (let tries = 0; !signal.aborted; ) {
+      const begun = this.#parts.clock.monotonicNow()
+      try {
+        await this.#useFile()
+        tries = 0
+      } catch (error) {
+        if (signal.aborted) return
+        if (this.#parts.clock.monotonicNow() - begun > settings.projectionRetryMsMax) tries = 0
+        this.#health.trouble = messageOf(error)
+        const { projectionRetryMs, projectionRetryMsMax } = settings
+        await this.#rest(retryDelayMs(tries++, projectionRetryMs, projectionRetryMsMax, random()))
+      }
+    }
+  }
+
+  /** Ends when another file lies at the path, or none. */
+  async #useFile(): Promise<void> {
+    const { path, holder, settings, mode, clock } = this.#parts
+    if (mode === 'watch') return await this.#rest(this.#tickMs)
+    const file = openReadFile(path)
+    this.#health.renewedBecause = file.renewedBecause
+    const lease = new Lease(file.database, FOLLOW_LEASE, holder, settings.followLeaseMs)
+    try {
+      while (!this.#closing.signal.aborted && file.isInPlace()) {
+        const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
+        if (lease.hold(times)) await this.#lead(file, lease)
+        else await this.#rest(this.#tickMs)
+      }
+    } catch (error) {
+      if (isDamage(error) && file.isInPlace()) {
+        file.database.close()
+        removeReadFile(path)
+      }
+      throw error
+    } finally {
+      this.#health.leads = false
+      if (file.isInPlace()) releaseQuietly(lease)
+      file.database.close()
+    }
+  }
+
+  /** Ends when the lease is lost or something else than before is to be followed; throws what stands in the way. */
+  async #lead(file: ReadFile, lease: Lease): Promise<void> {
+    const { reader, settings, clock, holder } = this.#parts
+    const { database } = file
+    const projectors = await this.#begin(database, await reader.identity())
+    const session = new AbortController()
+    const signal = AbortSignal.any([this.#closing.signal, session.signal])
+    this.#health.leads = true
+    this.#retries.forget()
+    const standing = standingOf(database)
+    let failure: unknown
+    const rebuilding = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs)
+    const ticking = this.#ticking(signal, async () => {
+      const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
+      if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
+      dropLeftovers(database, rebuilding, times)
+      await this.#mend(database, projectors, signal)
+    }).catch((error: unknown) => {
+      failure = error
+      session.abort()
+    })
+    try {
+      const after = lowest([...projectors.values()])
+      if (after === undefined) await untilAborted(signal)
+      else {
+        const { projectionBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
+        for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
+          await this.#alone(() => this.#fold(batch, projectors))
+          if (signal.aborted) break
+        }
+      }
+    } catch (error) {
+      // The swap to a new build takes the checkpoint away: what stands there now is looked at again.
+      const isSwapped = error instanceof CheckpointLost || standingOf(database) !== standing
+      if (!signal.aborted && !isSwapped) throw error
+    } finally {
+      session.abort()
+      await ticking
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  /** A projector for each projection whose rows are of its version and of this log. */
+  async #begin(database: ReadDatabase, identity: LogIdentity): Promise<Map<string, Projector>> {
+    const { projections, reader, onUnbuilt } = this.#parts
+    this.#health.stopped.clear()
+    const projectors = new Map<string, Projector>()
+    const unbuilt: string[] = []
+    for (const projection of projections) {
+      const { name, version } = projection
+      const generation = database.generations(name).find(({ standing }) => standing === 'serving')
+      const start = generation && (await checkStart(reader, identity, generation))
+      if (generation === undefined || start?.type === 'other_log') {
+        if (generation !== undefined) database.drop(name, generation.generation)
+        unbuilt.push(name)
+      } else if (start?.type === 'log_replaced') this.#health.stopped.set(name, start.message)
+      else if (generation.version < version) unbuilt.push(name)
+      else if (generation.version > version) {
+        const message = `The rows of '${name}' are of version ${generation.version}, and this process knows version ${version}: run the version that built them.`
+        this.#health.stopped.set(name, message)
+      } else projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park' }))
+    }
+    if (unbuilt.length > 0) onUnbuilt(unbuilt)
+    return projectors
+  }
+
+  #fold({ items, last }: LogBatch, projectors: Map<string, Projector>): void {
+    this.#health.trouble = undefined
+    if (last === undefined) return
+    for (const [name, projector] of projectors) {
+      try {
+        projector.project(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
+      } catch (error) {
+        this.#stopAtUnknown(error, name, projectors)
+      }
+    }
+    this.#parts.onMoved()
+  }
+
+  /** What operators ordered, and parked streams whose time has come. */
+  async #mend(database: ReadDatabase, projectors: Map<string, Projector>, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts
+    const orders = new OperatorOrders(database)
+    for (const order of orders.open()) {
+      const projector = projectors.get(order.projection)
+      const parked = projector?.parked.find(({ stream }) => stream === order.stream)
+      if (projector !== undefined && parked !== undefined) {
+        if (order.wanted === 'discard') {
+          orders.discarded(projector.generation, parked, order.reason, clock.now())
+          projector.discard(order.stream)
+        }
+        await this.#resume(projector, order.stream, projectors, signal)
+      }
+      orders.done(order)
+    }
+    for (const projector of projectors.values()) {
+      for (const { stream } of this.#retries.due(projector, clock.monotonicNow())) {
+        await this.#resume(projector, stream, projectors, signal)
+      }
+    }
+  }
+
+  async #resume(
+    projector: Projector,
+    stream: string,
+    projectors: Map<string, Projector>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { reader, clock, onMoved } = this.#parts
+    try {
+      await resumeParked(projector, stream, reader, () => clock.now(), signal)
+    } catch (error) {
+      this.#stopAtUnknown(error, projector.projection.name, projectors)
+    }
+    onMoved()
+  }
+
+  /** The others go on. Throws what is something else. */
+  #stopAtUnknown(error: unknown, name: string, projectors: Map<string, Projector>): void {
+    if (!(error instanceof UnknownEvent)) throw error
+    projectors.delete(name)
+    const message = `${error.message} '${name}' waits for a version of Verdict that knows it (unknown_event).`
+    this.#health.stopped.set(name, message)
+  }
+
+  async #ticking(signal: AbortSignal, tick: () => Promise<void>): Promise<void> {
+    while (!signal.aborted) {
+      await this.#alone(tick)
+      await sleep(this.#parts.clock, this.#tickMs, signal).catch(() => {})
+    }
+  }
+
+  /** One after the other. */
+  #alone<T>(work: () => T | Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work)
+    this.#turn = mine.catch(() => {})
+    return mine
+  }
+
+  #rest(ms: number): Promise<void> {
+    return sleep(this.#parts.clock, ms, this.#closing.signal).catch(() => {})
+  }
+}
+
+/** What a rebuild left behind that did not live to its end. */
+function dropLeftovers(database: ReadDatabase, rebuilding: Lease, times: LeaseTimes): void {
+  const isBuilding = ({ standing }: Generation) => standing === 'building'
+  if (!database.generations().some(isBuilding)) return
+  database.transaction(() => {
+    // Asked again by who holds the right to write: a rebuild renews its lease together with what takes it long.
+    if (!rebuilding.isFree(times)) return
+    for (const { projection, generation } of database.generations().filter(isBuilding)) {
+      database.drop(projection, generation)
+    }
+  })
+}
+
+/** Which generations serve: another text is another thing to follow. */
+function standingOf(database: ReadDatabase): string {
+  const serving = database.generations().filter(({ standing }) => standing === 'serving')
+  return serving.map(({ projection, generation }) => `${projection} ${generation}`).join('\n')
+}
+
+function lowest(projectors: readonly Projector[]): bigint | undefined {
+  let after: bigint | undefined
+  for (const { checkpoint } of projectors) {
+    if (after === undefined || checkpoint.position < after) after = checkpoint.position
+  }
+  return after
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** A file that can't be written leaves the lease to run out. */
+function releaseQuietly(lease: Lease): void {
+  try {
+    lease.release()
+  } catch {}
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

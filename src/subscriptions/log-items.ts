@@ -1,0 +1,39 @@
+/** Events of the log as projections take them: decoded once, whoever folds them. */
+import type { ProjectedEvent } from '../../projections/projection.ts'
+import type { LogItem } from '../../projections/projector.ts'
+import { CodecError, decodeTrusted } from '../event-store/event-codec.ts'
+import type { StoredEvent } from '../event-store/event-store.ts'
+import { type RegistryName, registryOfStream } from '../event-store/stream-names.ts'
+
+const STREAM_NAMES_KEPT_MAX = 65_536
+
+export class LogItems {
+  readonly #names = new Map<string, RegistryName | undefined>()
+
+  /** Undefined for an event that is not of a registry: it only moves the checkpoint. */
+  of(stored: StoredEvent): LogItem | undefined {
+    const { stream, revision, position } = stored
+    const name = this.#nameOf(stream)
+    if (name === undefined) return undefined
+    try {
+      const { event, metadata } = decodeTrusted(stored)
+      const { workspace, owner } = name
+      return {
+        type: 'event',
+        event: { position, stream, workspace, owner, revision, event, metadata } satisfies ProjectedEvent,
+      }
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      const isUnknownType = error.code === 'unknown_event_type' || error.code === 'unknown_event_version'
+      return { type: 'undecodable', stream, revision, position, isUnknownType, message: error.message }
+    }
+  }
+
+  #nameOf(stream: string): RegistryName | undefined {
+    if (this.#names.has(stream)) return this.#names.get(stream)
+    if (this.#names.size >= STREAM_NAMES_KEPT_MAX) this.#names.clear()
+    const name = registryOfStream(stream)
+    this.#names.set(stream, name)
+    return name
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Answers questions on a thread of its own, over a connection that can't write: a heavy one delays other questions, and
+ * nothing else. A question with a minimum position waits until the rows have reached it, or its time is over.
+ */
+import { type Answered, NoReadModels, NotServed, ReadModels } from '../../projections/read-models.ts'
+import type { ReadSession } from '../../projections/read-session.ts'
+import type { LogReader } from '../event-store/event-store.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { type LogLag, LogLags } from './log-lag.ts'
+import type { LoadExport, Question, QuestionFunction } from './question.ts'
+import { inodeOf } from './read-file.ts'
+import { ReadSideError } from './read-side-error.ts'
+
+export interface AskedQuestion {
+  readonly question: Question
+  readonly parameters: readonly unknown[]
+  readonly atLeast: bigint | undefined
+  readonly timeoutMs: number
+  /** Whether how far the rows lie behind the log is to be read with it. */
+  readonly withLag: boolean
+}
+
+export interface DeskAnswer {
+  readonly answer: unknown
+  readonly position: bigint
+  readonly lag?: LogLag
+}
+
+/** With an answer lag is counted up to this. */
+const LAG_EVENTS_MAX = 1_000
+
+export interface QuestionDeskParts {
+  readonly reader: LogReader
+  readonly path: string
+  readonly load: LoadExport
+  /** Counted up whenever this process moved rows; other processes' moves are noticed by looking again. */
+  readonly moves: Int32Array<SharedArrayBuffer>
+  readonly pollMs: number
+  readonly clock: Clock
+}
+
+export class QuestionDesk {
+  readonly #parts: QuestionDeskParts
+  readonly #lags: LogLags
+  readonly #functions = new Map<string, QuestionFunction>()
+  #models: { readonly models: ReadModels; readonly inode: bigint | undefined } | undefined
+
+  constructor(parts: QuestionDeskParts) {
+    this.#parts = parts
+    this.#lags = new LogLags(parts.reader)
+  }
+
+  /** Throws ReadSideError `read_model_behind` and `not_served`, and what the question throws. */
+  async ask(asked: AskedQuestion, signal: AbortSignal): Promise<DeskAnswer> {
+    const { moves, pollMs, clock } = this.#parts
+    const { question, atLeast, timeoutMs } = asked
+    const ask = await this.#functionOf(question)
+    const deadline = clock.monotonicNow() + timeoutMs
+    for (;;) {
+      signal.throwIfAborted()
+      const seen = Atomics.load(moves, 0)
+      const given = this.#answer(asked, ask)
+      if (given.type === 'answered') {
+        const { answer, position } = given
+        return asked.withLag ? { answer, position, lag: await this.#lagBehind(position) } : { answer, position }
+      }
+      const leftMs = deadline - clock.monotonicNow()
+      if (leftMs <= 0) {
+        if (given.position === undefined) throw given.error
+        const message = `The rows of '${question.projection}' stand at position ${given.position}, and ${atLeast} was not reached within ${timeoutMs} ms.`
+        throw new ReadSideError('read_model_behind', message, { position: given.position })
+      }
+      const moved = Atomics.waitAsync(moves, 0, seen, Math.min(pollMs, leftMs))
+      if (moved.async) await moved.value
+    }
+  }
+
+  #lagBehind(position: bigint): Promise<LogLag> {
+    const { clock } = this.#parts
+    return this.#lags.behind(position, { now: clock.now(), monotonicNow: clock.monotonicNow() }, LAG_EVENTS_MAX)
+  }
+
+  close(): void {
+    this.#models?.models.close()
+    this.#models = undefined
+  }
+
+  #answer(
+    { question, parameters, atLeast }: AskedQuestion,
+    ask: QuestionFunction,
+  ):
+    | ({ readonly type: 'answered' } & DeskAnswer)
+    | { readonly type: 'not_yet'; readonly position: bigint | undefined; readonly error?: unknown } {
+    try {
+      const opened = this.#opened()
+      const { answer, checkpoint }: Answered<unknown> = opened.ask(question.projection, (session: ReadSession) =>
+        atLeast !== undefined && session.checkpoint.position < atLeast
+          ? NOT_YET
+          : ask(session, ...(parameters as never[])),
+      )
+      const { position } = checkpoint
+      if (answer === NOT_YET) return { type: 'not_yet', position }
+      return { type: 'answered', answer, position }
+    } catch (error) {
+      const isUnserved = error instanceof NotServed || error instanceof NoReadModels
+      const told = isUnserved ? new ReadSideError('not_served', error.message) : error
+      // Whoever gives no position is told at once; whoever waits, waits through what passes: a file that is made anew.
+      if (atLeast === undefined || !(isUnserved || isSqliteError(error))) throw told
+      this.close()
+      return { type: 'not_yet', position: undefined, error: told }
+    }
+  }
+
+  /** The file that lies there now: it may have been deleted and made anew. */
+  #opened(): ReadModels {
+    const inode = inodeOf(this.#parts.path)
+    if (this.#models !== undefined && this.#models.inode !== inode) this.close()
+    this.#models ??= { models: new ReadModels(this.#parts.path), inode }
+    return this.#models.models
+  }
+
+  async #functionOf(question: Question): Promise<QuestionFunction> {
+    const key = `${question.module}\u0000${question.name}`
+    const known = this.#functions.get(key)
+    if (known !== undefined) return known
+    const found = await this.#parts.load(question)
+    if (typeof found !== 'function') {
+      const message = `'${question.name}' of ${question.module} is no question: expected a function.`
+      throw new ReadSideError('projection_unusable', message)
+    }
+    // What it takes and gives is between it and those who ask.
+    this.#functions.set(key, found as QuestionFunction)
+    return found as QuestionFunction
+  }
+}
+
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'SqliteError'
+}
+
+const NOT_YET = Symbol('the rows have not reached the position yet')

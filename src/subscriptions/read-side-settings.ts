@@ -1,0 +1,14 @@
+/** The numbers of following; defaults and bounds stand in src/config.ts. */
+export interface ReadSideSettings {
+  readonly projectionBatchEventsMax: number
+  readonly projectionBatchBytesMax: number
+  readonly rebuildBatchEventsMax: number
+  readonly logPollMs: number
+  readonly projectionLaggingMs: number
+  readonly projectionStalledMs: number
+  readonly projectionRetryMs: number
+  readonly projectionRetryMsMax: number
+  readonly parkedTriesMax: number
+  readonly parkedRetryMs: number
+  readonly followLeaseMs: number
+}

@@ -1,0 +1,259 @@
+/**
+ * The read side as the main thread has it: questions, health, rebuilds, orders. Nothing here reads a file or folds an event;
+ * that happens on threads, so that neither a rebuild nor a heavy question delays a command.
+ *
+ *     ask ------> thread `ask`    (one, kept)            nothing is started before it is needed
+ *     health ---> thread `follow` (one, kept, restarted)
+ *     rebuild --> thread `build`  (one for each, then gone)
+ */
+import type { Worker } from 'node:worker_threads'
+import type { Order } from '../../projections/operator-orders.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
+import type { CheckReport } from './check.ts'
+import type { LogLag } from './log-lag.ts'
+import type { OrderAnswer } from './parked-orders.ts'
+import type { ProjectionHealth, RebuildProgress } from './projection-health.ts'
+import type { ModuleExport, ParametersOf, Question, QuestionFunction } from './question.ts'
+import type { AskedQuestion, DeskAnswer } from './question-desk.ts'
+import { ReadSideError } from './read-side-error.ts'
+import type { ReadSideSettings } from './read-side-settings.ts'
+import type { RebuildReport } from './rebuild.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { ThreadCaller } from './thread-calls.ts'
+import type { FollowerNews, LogPlace, ThreadData, ThreadRole } from './thread-data.ts'
+
+export interface ReadSideParts {
+  /** Of the file of the read models. */
+  readonly path: string
+  readonly projections: readonly ModuleExport[]
+  readonly settings: ReadSideSettings
+  /** Names this process among those that share the file. */
+  readonly holder: string
+  /** `watch` never follows and builds nothing by itself. */
+  readonly mode: 'follow' | 'watch'
+  readonly log: WarningLog
+  /** Starts the thread whose entry composes the rest. */
+  readonly startThread: (data: ThreadData) => Worker
+  /** The log for one more thread; `release` when that has ended. */
+  readonly placeOfLog: () => { readonly place: LogPlace; release(): void }
+}
+
+export interface AskOptions {
+  /** The rows are to show at least everything up to here: the position of a command's answer, to read one's own writes. */
+  readonly atLeast?: bigint | undefined
+  /** How long that is waited for. Default 5 s. */
+  readonly timeoutMs?: number | undefined
+  /** Tell how far the rows lie behind the log as well. */
+  readonly withLag?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadAnswer<T> {
+  readonly answer: T
+  /** What it rests on: everything up to here, and nothing behind it. */
+  readonly position: bigint
+  readonly lag?: LogLag
+}
+
+export interface LongCallOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
+}
+
+const ASK_TIMEOUT_MS = 5_000
+const ORDER_TIMEOUT_MS = 15_000
+const CLOSE_TIMEOUT_MS = 5_000
+const RESTART_MS = 500
+const RESTART_MS_MAX = 30_000
+
+interface Thread {
+  readonly caller: ThreadCaller
+  readonly release: () => void
+}
+
+export class ReadSide {
+  readonly #parts: ReadSideParts
+  readonly #moves = new SharedArrayBuffer(4)
+  readonly #kept = new Map<'follow' | 'ask', Thread>()
+  readonly #building = new Set<Thread>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  /** Why a build that nobody ordered did not come to its end. */
+  #unbuilt: { readonly projections: readonly string[]; readonly message: string } | undefined
+  #isBuildingUnbuilt = false
+  #tries = 0
+  #closing: Promise<void> | undefined
+
+  constructor(parts: ReadSideParts) {
+    this.#parts = parts
+  }
+
+  /** Begins to follow; asking anything does so as well. Twice is once. */
+  start(): void {
+    if (this.#parts.mode === 'follow') this.#thread('follow')
+  }
+
+  /**
+   * Throws ReadSideError `read_model_behind` (with the position that the rows have), `not_served` while nothing is built,
+   * QuestionError for a question that makes no sense, and the signal's reason.
+   */
+  async ask<F extends QuestionFunction>(
+    question: Question<F>,
+    parameters: ParametersOf<F>,
+    { atLeast, timeoutMs = ASK_TIMEOUT_MS, withLag = false, signal }: AskOptions = {},
+  ): Promise<ReadAnswer<ReturnType<F>>> {
+    this.#assertOpen()
+    this.start()
+    const { module, name, projection } = question
+    const asked: AskedQuestion = { question: { module, name, projection }, parameters, atLeast, timeoutMs, withLag }
+    const answer = await this.#thread('ask').caller.call<DeskAnswer>('ask', asked, { signal })
+    return answer as ReadAnswer<ReturnType<F>> // what the function of this name gives, cloned
+  }
+
+  /** Throws ReadSideError where the projections can't be loaded. */
+  async health(signal?: AbortSignal): Promise<readonly ProjectionHealth[]> {
+    this.#assertOpen()
+    const all = await this.#thread('follow').caller.call<readonly ProjectionHealth[]>('health', undefined, { signal })
+    return all.map((one) => {
+      const isUnbuilt = one.status === 'stopped' && this.#unbuilt?.projections.includes(one.projection)
+      return isUnbuilt && this.#unbuilt ? { ...one, message: this.#unbuilt.message } : one
+    })
+  }
+
+  /**
+   * Builds them anew, in one pass over the log, while the old rows serve on. Throws ReadSideError `rebuild_running`,
+   * `poison_event`, `unknown_event`, `unknown_projection`; cancelled by its signal it leaves nothing behind.
+   */
+  async rebuild(projections: readonly string[], options: LongCallOptions = {}): Promise<RebuildReport> {
+    const report = await this.#build<RebuildReport>('rebuild', projections, options)
+    const isForAll = this.#unbuilt?.projections.every((name) => report.projections.includes(name)) ?? true
+    if (isForAll) this.#unbuilt = undefined
+    return report
+  }
+
+  /** Compares rows with what the log gives, for a number of streams drawn at random or in full. */
+  check(projection: string, sample: number | undefined, options: LongCallOptions = {}): Promise<CheckReport> {
+    return this.#build('check', { projection, sample }, options)
+  }
+
+  /** Throws ReadSideError `not_parked`, and `nobody_follows` where no process carries it out in time. */
+  retryParked(projection: string, stream: string, signal?: AbortSignal): Promise<OrderAnswer> {
+    return this.#order({ projection, stream, wanted: 'retry', reason: '' }, signal)
+  }
+
+  /** Leaves the event out for good at which the stream was parked, and goes on behind it. */
+  discardParked(projection: string, stream: string, reason: string, signal?: AbortSignal): Promise<OrderAnswer> {
+    return this.#order({ projection, stream, wanted: 'discard', reason }, signal)
+  }
+
+  /** Ends every thread; another process that shares the file follows at once. Twice is once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #order(order: Order, signal?: AbortSignal): Promise<OrderAnswer> {
+    this.#assertOpen()
+    return this.#thread('follow').caller.call('order', { order, timeoutMs: ORDER_TIMEOUT_MS }, { signal })
+  }
+
+  async #build<T>(
+    name: 'rebuild' | 'check',
+    argument: unknown,
+    { signal, onProgress }: LongCallOptions,
+    isBackground = false,
+  ): Promise<T> {
+    this.#assertOpen()
+    signal?.throwIfAborted()
+    const thread = this.#begin('build')
+    this.#building.add(thread)
+    try {
+      return await thread.caller.call<T>(name, argument, { signal, onProgress, awaitsEnd: true, isBackground })
+    } finally {
+      this.#building.delete(thread)
+      await this.#end(thread)
+    }
+  }
+
+  #thread(role: 'follow' | 'ask'): Thread {
+    const kept = this.#kept.get(role)
+    if (kept !== undefined) return kept
+    const thread = this.#begin(role)
+    this.#kept.set(role, thread)
+    thread.caller.onGone = ({ message }) => {
+      this.#kept.delete(role)
+      thread.release()
+      if (this.#closing !== undefined) return
+      this.#parts.log.warn({ role, message }, 'a thread of the read models ended')
+      if (role === 'follow') this.#later(() => this.#thread('follow'))
+    }
+    if (role === 'follow') thread.caller.onNews = (news) => this.#hear(news as FollowerNews) // as the thread tells it
+    return thread
+  }
+
+  #begin(role: ThreadRole): Thread {
+    const { path, projections, settings, holder, mode, startThread, placeOfLog } = this.#parts
+    const { place, release } = placeOfLog()
+    const data: ThreadData = {
+      role,
+      path,
+      log: place,
+      projections,
+      settings,
+      holder: `${holder}-${role}`,
+      mode,
+      moves: this.#moves,
+    }
+    return { caller: new ThreadCaller(startThread(data)), release }
+  }
+
+  #hear({ projections }: FollowerNews): void {
+    if (this.#isBuildingUnbuilt || this.#closing !== undefined) return
+    this.#isBuildingUnbuilt = true
+    this.#build<RebuildReport>('rebuild', projections, {}, true).then(
+      () => {
+        this.#unbuilt = undefined
+        this.#isBuildingUnbuilt = false
+        this.#tries = 0
+      },
+      (error: unknown) => {
+        this.#isBuildingUnbuilt = false
+        if (this.#closing !== undefined) return
+        const message = error instanceof Error ? error.message : String(error)
+        this.#unbuilt = { projections, message }
+        this.#parts.log.warn({ projections, message }, 'read models could not be built')
+        const code = error instanceof ReadSideError ? error.code : ''
+        // Those wait for people; everything else may pass.
+        if (code !== 'poison_event' && code !== 'unknown_event') {
+          this.#later(() => this.#hear({ type: 'unbuilt', projections }))
+        }
+      },
+    )
+  }
+
+  #later(call: () => void): void {
+    const delayMs = retryDelayMs(this.#tries++, RESTART_MS, RESTART_MS_MAX, Math.random())
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      if (this.#closing === undefined) call()
+    }, delayMs).unref()
+    this.#timers.add(timer)
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
+    await Promise.all([...this.#kept.values(), ...this.#building].map((thread) => this.#end(thread)))
+    this.#kept.clear()
+  }
+
+  /** In order where it can be; a thread that is busy for too long is ended as it is, which harms nothing. */
+  async #end({ caller, release }: Thread): Promise<void> {
+    caller.onGone = () => {}
+    await caller.call('close', undefined, { signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) }).catch(() => {})
+    await caller.end()
+    release()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new ReadSideError('read_side_closed', 'The read side is closed.')
+  }
+}

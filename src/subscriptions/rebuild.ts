@@ -1,0 +1,182 @@
+/**
+ * Makes the rows of projections anew beside those that serve: one pass over the log for all of them, indexes when the rows are
+ * there, then on to where the follower stands, then the swap. What is cancelled or fails leaves nothing behind.
+ *
+ *     begin -> whole log, in large batches -> indexes -> what came meanwhile -> at or beyond the served place? -> swap
+ */
+import type { Checkpoint } from '../../projections/checkpoint.ts'
+import { Lease } from '../../projections/lease.ts'
+import type { Projection } from '../../projections/projection.ts'
+import { PoisonEvent, Projector, UnknownEvent } from '../../projections/projector.ts'
+import type { ReadDatabase } from '../../projections/read-database.ts'
+import type { EventReader } from '../event-store/event-store.ts'
+import { type Clock, sleep } from '../runtime/clock.ts'
+import { REBUILD_LEASE } from './follower-parts.ts'
+import { type LogBatch, logBatches } from './log-batches.ts'
+import type { RebuildProgress } from './projection-health.ts'
+import { ReadSideError } from './read-side-error.ts'
+import type { ReadSideSettings } from './read-side-settings.ts'
+import { retryDelayMs } from './retry-delay.ts'
+
+export interface RebuildParts {
+  readonly database: ReadDatabase
+  readonly reader: EventReader
+  readonly projections: readonly Projection[]
+  readonly settings: ReadSideSettings
+  readonly clock: Clock
+  readonly random: () => number
+  readonly holder: string
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: RebuildProgress) => void
+}
+
+export interface RebuildReport {
+  readonly projections: readonly string[]
+  readonly events: number
+  readonly position: bigint
+}
+
+/** Tries of one batch while the file is written by others or the disk is full. */
+const WRITE_TRIES_MAX = 20
+
+/** Throws ReadSideError (`rebuild_running`, `poison_event`, `unknown_event`), the signal's reason, and what log and file say. */
+export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
+  const { database, reader, projections, settings, clock, holder, signal } = parts
+  signal.throwIfAborted()
+  const lease = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs)
+  const renew = () => {
+    if (lease.hold({ now: clock.now(), monotonicNow: clock.monotonicNow() })) return
+    throw new ReadSideError(
+      'rebuild_running',
+      'Another rebuild of this file is running: wait for its end, or cancel it.',
+    )
+  }
+  renew()
+  const { logId, timeline } = await reader.identity()
+  const end = await reader.end()
+  const start: Checkpoint = { logId, timeline, position: 0n, hash: '' }
+  const built: Projector[] = []
+  try {
+    for (const { projection, generation, standing } of database.generations()) {
+      if (standing === 'building') database.drop(projection, generation)
+    }
+    for (const projection of projections) {
+      // The first rows of a projection replace nothing that would serve on: it goes on without a stream that stops it.
+      const isFirst = !database.generations(projection.name).some(({ standing }) => standing === 'serving')
+      const generation = database.begin(projection, 'building', start, clock.now())
+      built.push(new Projector({ database, projection, generation, onPoison: isFirst ? 'park' : 'stop' }))
+    }
+    return await build(parts, built, end, renew)
+  } catch (error) {
+    for (const { projection, generation } of built) database.drop(projection.name, generation.generation)
+    throw refusalOf(error)
+  } finally {
+    lease.release()
+  }
+}
+
+async function build(
+  parts: RebuildParts,
+  built: readonly Projector[],
+  end: bigint,
+  renew: () => void,
+): Promise<RebuildReport> {
+  const { database, reader, projections, settings, clock, signal, onProgress } = parts
+  const ended = new AbortController()
+  const reading = AbortSignal.any([signal, ended.signal])
+  const { rebuildBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
+  let isIndexed = false
+  let events = 0
+  let renewedAt = clock.monotonicNow()
+  try {
+    for await (const batch of logBatches(reader, { after: 0n, eventsMax, bytesMax, signal: reading })) {
+      events += batch.items.length
+      await persistently(parts, () => fold(batch, built, clock.now()))
+      const position = placeOf(built)
+      onProgress({ events, position, end: position > end ? position : end })
+      if (clock.monotonicNow() - renewedAt > settings.followLeaseMs / RENEWALS_PER_LEASE) {
+        await persistently(parts, renew)
+        renewedAt = clock.monotonicNow()
+      }
+      signal.throwIfAborted()
+      if (!batch.isCaughtUp) continue
+      if (!isIndexed) {
+        isIndexed = true
+        await index(parts, built, renew)
+      }
+      if (await persistently(parts, () => swapped(database, built))) {
+        return { projections: projections.map(({ name }) => name), events, position }
+      }
+    }
+    throw signal.reason
+  } finally {
+    ended.abort()
+  }
+}
+
+const RENEWALS_PER_LEASE = 4
+
+function fold({ items, last }: LogBatch, built: readonly Projector[], at: number): void {
+  if (last === undefined) return
+  for (const projector of built) projector.project(items, { ...projector.checkpoint, ...last }, at)
+}
+
+async function index(parts: RebuildParts, built: readonly Projector[], renew: () => void): Promise<void> {
+  const { database, signal, clock } = parts
+  for (const { projection, generation } of built) {
+    for (const step of database.finishing(projection, generation.generation)) {
+      const stepAndRenew = () => {
+        step()
+        // Together: others take a rebuild that was not heard of for as long as an index takes for dead.
+        renew()
+      }
+      await persistently(parts, () => database.transaction(stepAndRenew))
+      // Lets others write, and a cancellation through.
+      await sleep(clock, 1)
+      signal.throwIfAborted()
+    }
+  }
+}
+
+/** All of them or none, unless the rows that serve are ahead. */
+function swapped(database: ReadDatabase, built: readonly Projector[]): boolean {
+  return database.transaction(() => {
+    for (const { projection, checkpoint } of built) {
+      const serving = database.generations(projection.name).find(({ standing }) => standing === 'serving')
+      const isSameLog =
+        serving?.checkpoint.logId === checkpoint.logId && serving.checkpoint.timeline === checkpoint.timeline
+      if (isSameLog && serving.version <= projection.version && serving.checkpoint.position > checkpoint.position)
+        return false
+    }
+    for (const { projection, generation, checkpoint } of built) {
+      database.serve(projection, { generation: generation.generation, checkpoint })
+    }
+    return true
+  })
+}
+
+/** Again while others write to the file, or there is no room in it. */
+async function persistently<T>({ clock, random, settings, signal }: RebuildParts, write: () => T): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return write()
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (!/^SQLITE_(BUSY|LOCKED|FULL)/.test(code) || tries === WRITE_TRIES_MAX) throw error
+    }
+    await sleep(clock, retryDelayMs(tries, settings.projectionRetryMs, settings.projectionRetryMsMax, random()), signal)
+  }
+}
+
+function placeOf(built: readonly Projector[]): bigint {
+  return built[0]?.checkpoint.position ?? 0n
+}
+
+function refusalOf(error: unknown): unknown {
+  if (error instanceof PoisonEvent) {
+    const message = `${error.message} A rebuild leaves nothing out: the rows as they were serve on.`
+    return new ReadSideError('poison_event', message, { cause: error })
+  }
+  if (error instanceof UnknownEvent) return new ReadSideError('unknown_event', error.message, { cause: error })
+  return error
+}

@@ -1,0 +1,30 @@
+/** What a thread of the read side is started with: everything by value or by name, because functions can't be sent. */
+import type { MessagePort } from 'node:worker_threads'
+import type { ModuleExport } from './question.ts'
+import type { ReadSideSettings } from './read-side-settings.ts'
+
+/** Where the thread finds the log. */
+export type LogPlace =
+  | { readonly type: 'sqlite'; readonly path: string; readonly nudges: SharedArrayBuffer }
+  | { readonly type: 'eventstoredb'; readonly connectionString: string }
+  /** In the memory of the thread that started it. */
+  | { readonly type: 'port'; readonly port: MessagePort }
+
+/** `follow` writes rows, `ask` answers questions, `build` rebuilds or checks and ends. */
+export type ThreadRole = 'follow' | 'ask' | 'build'
+
+export interface ThreadData {
+  readonly role: ThreadRole
+  /** Of the file of the read models. */
+  readonly path: string
+  readonly log: LogPlace
+  readonly projections: readonly ModuleExport[]
+  readonly settings: ReadSideSettings
+  readonly holder: string
+  readonly mode: 'follow' | 'watch'
+  /** One Int32: counted up when rows have moved. */
+  readonly moves: SharedArrayBuffer
+}
+
+/** What a follower tells without being asked. */
+export type FollowerNews = { readonly type: 'unbuilt'; readonly projections: readonly string[] }

@@ -1,0 +1,43 @@
+/** Small projections and questions for the tests of following: named by this module, as users name their own. */
+import { existsSync } from 'node:fs'
+import type { Projection, ProjectionTable } from '../../../projections/projection.ts'
+import { QuestionError } from '../../../projections/question-error.ts'
+import type { ReadSession } from '../../../projections/read-session.ts'
+import { TALLIES, TALLY, type Tally } from '../../projections/support/tally.ts'
+
+export { TALLY }
+
+export const TALLY_2: Projection = { ...TALLY, version: 2 }
+export const TALLY_STRICT: Projection = { ...TALLY, unknownEvents: 'stop' }
+
+/** Of kinds that are named like a file, those alone make sense whose file is there. */
+const CURABLE_TALLIES: ProjectionTable<Tally> = {
+  ...TALLIES,
+  evolve: (row, event, before, key) => {
+    const kind = String(key[0])
+    if (kind.startsWith('/') && !existsSync(kind)) throw new Error(`${kind} is not there`)
+    return TALLIES.evolve(row, event, before, key)
+  },
+}
+
+export const CURABLE: Projection = { ...TALLY, tables: [CURABLE_TALLIES] }
+
+export function talliesAsked(session: ReadSession): Readonly<Record<string, number>> {
+  const rows = session.all<Tally>(`SELECT kind, registered FROM ${session.table(TALLIES)} ORDER BY kind`, [])
+  return Object.fromEntries(rows.map(({ kind, registered }) => [kind, registered]))
+}
+
+/** Refuses all but even numbers. */
+export function evenAsked(_session: ReadSession, number: number): number {
+  if (number % 2 === 0) return number
+  throw new QuestionError('odd', `${number} is odd`)
+}
+
+/** Keeps its thread busy for so long. */
+export function heavyAsked(_session: ReadSession, ms: number): number {
+  const until = performance.now() + ms
+  while (performance.now() < until) Math.sqrt(until)
+  return ms
+}
+
+export const notAQuestion = 1
