@@ -145,9 +145,9 @@ describe('the file of the read models', () => {
     const file = path.join(freshFolder(), 'verdict.db')
     const first = await written(file)
     await first.door.close()
-    const bytes = readFileSync(`${file}-views`)
-    bytes.fill(0xff, 100, 8_192)
-    writeFileSync(`${file}-views`, bytes)
+    const header = readFileSync(`${file}-views`).subarray(0, 100)
+    for (const suffix of ['-wal', '-shm']) rmSync(`${file}-views${suffix}`, { force: true })
+    writeFileSync(`${file}-views`, Buffer.concat([header, Buffer.alloc(8_092, 0xff)]))
     const node = await openedNode(file)
     expect(await tallies(node, await register(node, 'a', 'y', 'k'))).toEqual({ k: 2 })
     expect((await healthOf(node)).message).toMatch(
