@@ -64,6 +64,8 @@ const ASK_TIMEOUT_MS = 5_000
 const ORDER_TIMEOUT_MS = 15_000
 const CLOSE_TIMEOUT_MS = 5_000
 const RESTART_MS = 500
+/** What stands in the log stays there: trying again by itself would change nothing. */
+const REFUSALS_OF_THE_LOG: ReadonlySet<string> = new Set(['poison_event', 'unknown_event'])
 const RESTART_MS_MAX = 30_000
 
 interface Thread {
@@ -77,9 +79,10 @@ export class ReadSide {
   readonly #kept = new Map<'follow' | 'ask', Thread>()
   readonly #building = new Set<Thread>()
   readonly #timers = new Set<NodeJS.Timeout>()
-  /** Why a build that nobody ordered did not come to its end. */
-  #unbuilt: { readonly projections: readonly string[]; readonly message: string } | undefined
+  /** By projection: why a build that nobody ordered did not come to its end. */
+  readonly #unbuilt = new Map<string, string>()
   #isBuildingUnbuilt = false
+  #threads = 0
   #tries = 0
   #closing: Promise<void> | undefined
 
@@ -114,8 +117,8 @@ export class ReadSide {
     this.#assertOpen()
     const all = await this.#thread('follow').caller.call<readonly ProjectionHealth[]>('health', undefined, { signal })
     return all.map((one) => {
-      const isUnbuilt = one.status === 'stopped' && this.#unbuilt?.projections.includes(one.projection)
-      return isUnbuilt && this.#unbuilt ? { ...one, message: this.#unbuilt.message } : one
+      const message = one.status === 'stopped' ? this.#unbuilt.get(one.projection) : undefined
+      return message === undefined ? one : { ...one, message }
     })
   }
 
@@ -125,8 +128,7 @@ export class ReadSide {
    */
   async rebuild(projections: readonly string[], options: LongCallOptions = {}): Promise<RebuildReport> {
     const report = await this.#build<RebuildReport>('rebuild', projections, options)
-    const isForAll = this.#unbuilt?.projections.every((name) => report.projections.includes(name)) ?? true
-    if (isForAll) this.#unbuilt = undefined
+    for (const name of report.projections) this.#unbuilt.delete(name)
     return report
   }
 
@@ -199,7 +201,7 @@ export class ReadSide {
       log: place,
       projections,
       settings,
-      holder: `${holder}-${role}`,
+      holder: `${holder}-${this.#threads++}`,
       mode,
       moves: this.#moves,
     }
@@ -209,25 +211,39 @@ export class ReadSide {
   #hear({ projections }: FollowerNews): void {
     if (this.#isBuildingUnbuilt || this.#closing !== undefined) return
     this.#isBuildingUnbuilt = true
-    this.#build<RebuildReport>('rebuild', projections, {}, true).then(
+    this.#buildUnbuilt(projections).then(
       () => {
-        this.#unbuilt = undefined
         this.#isBuildingUnbuilt = false
-        this.#tries = 0
       },
       (error: unknown) => {
         this.#isBuildingUnbuilt = false
         if (this.#closing !== undefined) return
         const message = error instanceof Error ? error.message : String(error)
-        this.#unbuilt = { projections, message }
-        this.#parts.log.warn({ projections, message }, 'read models could not be built')
-        const code = error instanceof ReadSideError ? error.code : ''
-        // Those wait for people; everything else may pass.
-        if (code !== 'poison_event' && code !== 'unknown_event') {
-          this.#later(() => this.#hear({ type: 'unbuilt', projections }))
-        }
+        for (const name of projections) this.#unbuilt.set(name, message)
+        this.#parts.log.warn({ projections, message }, 'read models could not be built; it is tried again')
+        this.#later(() => this.#hear({ type: 'unbuilt', projections }))
       },
     )
+  }
+
+  /** In one pass; one by one where something in the log stands in the way of one of them, so that the others come. */
+  async #buildUnbuilt(projections: readonly string[]): Promise<void> {
+    try {
+      await this.#build<RebuildReport>('rebuild', projections, {}, true)
+      for (const name of projections) this.#unbuilt.delete(name)
+      this.#tries = 0
+    } catch (error) {
+      const waitsForPeople = error instanceof ReadSideError && REFUSALS_OF_THE_LOG.has(error.code)
+      if (!waitsForPeople) throw error
+      const [name, ...others] = projections
+      if (name === undefined) return
+      if (others.length > 0) {
+        for (const one of projections) await this.#buildUnbuilt([one])
+        return
+      }
+      this.#unbuilt.set(name, error.message)
+      this.#parts.log.warn({ projection: name, message: error.message }, 'a read model could not be built')
+    }
   }
 
   #later(call: () => void): void {

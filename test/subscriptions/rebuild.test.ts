@@ -1,0 +1,292 @@
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Lease } from '../../projections/lease.ts'
+import { openReadDatabase } from '../../projections/read-database.ts'
+import type { EmbeddedNode } from '../../src/app.ts'
+import type { RebuildProgress } from '../../src/subscriptions/projection-health.ts'
+import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
+import { TALLY } from '../projections/support/tally.ts'
+import { appendNext, encodedHistory, writtenLog } from './support/appended-history.ts'
+import {
+  atTheEnd,
+  eventually,
+  freshFolder,
+  healthOf,
+  openedNode,
+  register,
+  TALLIES_QUESTION,
+  tallies,
+} from './support/read-side-node.ts'
+
+const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'rates']
+
+/** Every row of what serves, by table without the number of its generation. */
+function rowsIn(file: string): Readonly<Record<string, readonly unknown[]>> {
+  const db = new Database(file, { readonly: true })
+  try {
+    const generations = db
+      .prepare(`SELECT generation, tables FROM generations WHERE standing = 'serving'`)
+      .all() as readonly { generation: number; tables: string }[]
+    return Object.fromEntries(
+      generations.flatMap(({ generation, tables }) =>
+        (JSON.parse(tables) as readonly string[]).map((table) => {
+          const columns = db.prepare(`SELECT name FROM pragma_table_info(?)`).pluck().all(`${table}.${generation}`)
+          const order = columns.map((name) => `"${name}"`).join(', ')
+          return [table, db.prepare(`SELECT * FROM "${table}.${generation}" ORDER BY ${order}`).raw().all()]
+        }),
+      ),
+    )
+  } finally {
+    db.close()
+  }
+}
+
+function tablesIn(file: string): readonly unknown[] {
+  const db = new Database(file, { readonly: true })
+  try {
+    return db
+      .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB '*.[0-9]*' ORDER BY name`)
+      .pluck()
+      .all()
+  } finally {
+    db.close()
+  }
+}
+
+/** Ends when everything that is served has reached the position. */
+async function reached(node: EmbeddedNode, position: bigint): Promise<void> {
+  await eventually(
+    () => node.readSide.health(),
+    (all) => all.every((one) => one.position !== undefined && one.position >= position),
+  )
+}
+
+describe('a rebuild', () => {
+  test('D2: equals following, row for row, over random histories', { timeout: 240_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(limits, wishes, fc.nat()), { minLength: 3, maxLength: 3 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 40 })),
+        async (registries, sizes) => {
+          const file = path.join(freshFolder(), 'verdict.db')
+          const node = await openedNode(file, {
+            settings: { projectionBatchEventsMax: 7, rebuildBatchEventsMax: 50 },
+            readModels: { follow: 'at_start' },
+          })
+          const streams = registries.map(([given, sent, seed], i) =>
+            encodedHistory(`owner-${i}`, historyOf(given, sent, seed).history),
+          )
+          let position = 1n
+          while (streams.some(({ appended, events }) => appended < events.length)) {
+            for (const stream of streams) {
+              const { value: size } = sizes.next()
+              position = (await appendNext(node.store, stream, size)) ?? position
+            }
+          }
+          await reached(node, position)
+          const followed = rowsIn(`${file}-views`)
+          await node.readSide.rebuild([...BUILT_IN, 'tally'])
+          expect(rowsIn(`${file}-views`)).toEqual(followed)
+          for (const name of BUILT_IN) {
+            expect(await node.readSide.check(name, undefined)).toMatchObject({ position, differences: [] })
+          }
+          await node.door.close()
+        },
+      ),
+      { numRuns: 6 },
+    )
+  })
+
+  test('D2: of a projection whose version changed runs by itself, while the old rows are served', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const one = await openedNode(file)
+    const position = await register(one, 'a', 'x', 'k')
+    expect(await tallies(one, position)).toEqual({ k: 1 })
+    await one.door.close()
+    const two = await openedNode(file, { projection: 'TALLY_2' })
+    expect(await tallies(two)).toEqual({ k: 1 })
+    const health = await eventually(
+      () => healthOf(two),
+      ({ status, version }) => status === 'following' && version === 2,
+    )
+    expect(health.position).toBe(position)
+    expect(tablesIn(`${file}-views`).filter((name) => String(name).startsWith('tallies'))).toHaveLength(1)
+    await two.door.close()
+
+    const old = await openedNode(file)
+    const stopped = await eventually(
+      () => healthOf(old),
+      ({ message }) => message !== undefined,
+    )
+    expect(stopped).toMatchObject({ status: 'stopped', version: 2 })
+    expect(stopped.message).toBe(
+      `The rows of 'tally' are of version 2, and this process knows version 1: run the version that built them.`,
+    )
+  })
+
+  test('D2: that is cancelled at any moment leaves nothing behind, and the old rows serve on', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 4_000)
+    const node = await openedNode(file, { settings: { rebuildBatchEventsMax: 200 } })
+    const position = await node.store.end()
+    expect(await tallies(node, position)).toEqual({ k: 4_000 })
+    await reached(node, position)
+    const before = tablesIn(`${file}-views`)
+    for (const moment of [0, 1, 5, 12, 19]) {
+      const cancelling = new AbortController()
+      let told = 0
+      const rebuilding = node.readSide.rebuild(['tally', 'operation-index'], {
+        signal: cancelling.signal,
+        onProgress: () => {
+          if (told++ === moment) cancelling.abort(new Error('cancelled'))
+        },
+      })
+      await expect(rebuilding).rejects.toThrow('cancelled')
+      expect(tablesIn(`${file}-views`)).toEqual(before)
+    }
+    expect(await tallies(node, position)).toEqual({ k: 4_000 })
+  })
+
+  test('D2: tells how far it is', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 2_000)
+    const node = await openedNode(file, { settings: { rebuildBatchEventsMax: 500 } })
+    const told: RebuildProgress[] = []
+    const report = await node.readSide.rebuild(['tally'], { onProgress: (progress) => told.push(progress) })
+    expect(report).toEqual({ projections: ['tally'], events: 2_000, position: 2_001n })
+    expect(told.map(({ events }) => events)).toEqual([499, 999, 1_499, 1_999, 2_000])
+    expect(told.every(({ end }) => end === 2_001n)).toBe(true)
+  })
+
+  test('D2: serves rows that are not behind those before it, while events come', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 3_000)
+    const node = await openedNode(file, { settings: { rebuildBatchEventsMax: 200 } })
+    await tallies(node, await node.store.end())
+    let isRebuilt = false
+    const rebuilding = node.readSide.rebuild(['tally']).then((report) => {
+      isRebuilt = true
+      return report
+    })
+    let last = 0n
+    let count = 3_000
+    for (let i = 0; !isRebuilt || i < 20; i++) {
+      const position = await register(node, 'a', `id-${i}`, 'k')
+      const { answer, position: at } = await node.readSide.ask(TALLIES_QUESTION, [], { atLeast: position })
+      expect(at >= last).toBe(true)
+      expect(answer).toEqual({ k: ++count })
+      last = at
+    }
+    await rebuilding
+  })
+
+  test('D3: that meets an event it can make no sense of stops and names it; the old rows serve on', async () => {
+    const node = await openedNode('memory:')
+    await register(node, 'a', 'x', 'k')
+    await tallies(node, await register(node, 'b', 'y', 'poison'))
+    const position = await register(node, 'a', 'z', 'k')
+    await expect(node.readSide.rebuild(['tally'])).rejects.toMatchObject({
+      code: 'poison_event',
+      message: expect.stringMatching(
+        /^'tally' can't go on at revision 1 of 'registry-default\/b': a poisonous kind A rebuild leaves nothing out: the rows as they were serve on\.$/,
+      ),
+    })
+    expect(await tallies(node, position)).toEqual({ k: 2 })
+  })
+
+  test('of a projection that is not there is refused with those that are', async () => {
+    const node = await openedNode('memory:')
+    await expect(node.readSide.rebuild(['talley'])).rejects.toMatchObject({
+      code: 'unknown_projection',
+      message: `There is no projection 'talley'; there are: ${[...BUILT_IN, 'tally'].join(', ')}.`,
+    })
+  })
+
+  test('runs once at a time', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const node = await openedNode(file, { settings: { followLeaseMs: 60_000 } })
+    await tallies(node, await register(node, 'a', 'x', 'k'))
+    const database = openReadDatabase(`${file}-views`)
+    atTheEnd(() => database.close())
+    const times = { now: Date.now(), monotonicNow: 0 }
+    const other = new Lease(database, 'rebuild', 'somebody else', 60_000)
+    expect(other.hold(times)).toBe(true)
+    await expect(node.readSide.rebuild(['tally'])).rejects.toMatchObject({
+      code: 'rebuild_running',
+      message: 'Another rebuild of this file is running: wait for its end, or cancel it.',
+    })
+    other.release()
+    expect(await node.readSide.rebuild(['tally'])).toMatchObject({ events: 2 })
+  })
+
+  test('D2: whose process was killed leaves rows that are gone after the next start', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const first = await openedNode(file)
+    await tallies(first, await register(first, 'a', 'x', 'k'))
+    await first.door.close()
+    // What a rebuild has written when its process dies; its lease is its own until it is too old.
+    const database = openReadDatabase(`${file}-views`)
+    database.begin(TALLY, 'building', { logId: 'log', timeline: 1, position: 0n, hash: '' }, 1)
+    database.connection.prepare(`INSERT INTO leases VALUES ('rebuild', 'somebody', ?)`).run(Date.now())
+    database.close()
+    const before = tablesIn(`${file}-views`)
+    const node = await openedNode(file, { settings: { followLeaseMs: 300 } })
+    expect(await tallies(node, await register(node, 'a', 'y', 'k'))).toEqual({ k: 2 })
+    await eventually(
+      () => tablesIn(`${file}-views`),
+      (tables) => tables.length === before.length - 2,
+    )
+  })
+})
+
+describe('a check', () => {
+  test('D2: names rows that are not what the log gives, in full and by sample', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 400)
+    const node = await openedNode(file)
+    const position = await node.store.end()
+    expect(await tallies(node, position)).toEqual({ k: 400 })
+    await reached(node, position)
+    expect(await node.readSide.check('tally', undefined)).toEqual({
+      projection: 'tally',
+      position,
+      streams: undefined,
+      rows: 401,
+      tablesLeftOut: [],
+      differences: [],
+      parked: [],
+    })
+    const db = new Database(`${file}-views`)
+    const table = tablesIn(`${file}-views`).find((name) => String(name).startsWith('tally-names'))
+    db.exec(`UPDATE "${table}" SET place = 7 WHERE stream = 'registry-default/o1' AND number = 3`)
+    db.exec(`DELETE FROM "${table}" WHERE stream = 'registry-default/o2' AND number = 5`)
+    db.exec(`INSERT INTO "${table}" VALUES ('registry-default/o3', 5000, 1)`)
+    db.close()
+    const differences = [
+      { table: 'tally-names', key: ['registry-default/o1', 3n], type: 'different' },
+      { table: 'tally-names', key: ['registry-default/o2', 5n], type: 'missing' },
+      { table: 'tally-names', key: ['registry-default/o3', 5_000n], type: 'unexpected' },
+    ]
+    expect((await node.readSide.check('tally', undefined)).differences).toEqual(differences)
+    // The places of names follow from all streams, so that a sample of some of them has others.
+    const sampled = await node.readSide.check('operation-history', 2)
+    expect(sampled).toMatchObject({ streams: 2, rows: 400, differences: [], tablesLeftOut: [] })
+  })
+
+  test('goes on while events come', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const node = await openedNode(file)
+    let isOver = false
+    const working = (async () => {
+      for (let i = 0; !isOver; i++) await register(node, 'a', `id-${i}`, 'k')
+    })()
+    await tallies(node, 50n)
+    for (const name of [...BUILT_IN, 'tally']) {
+      expect((await node.readSide.check(name, undefined)).differences).toEqual([])
+    }
+    isOver = true
+    await working
+  })
+})
