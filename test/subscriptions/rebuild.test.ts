@@ -20,7 +20,7 @@ import {
   tallies,
 } from './support/read-side-node.ts'
 
-const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'rates']
+const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'registries', 'rates']
 
 /** Every row of what serves, by table without the number of its generation. */
 function rowsIn(file: string): Readonly<Record<string, readonly unknown[]>> {
