@@ -5,10 +5,11 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
+import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { w1 } from './w1.ts'
 
-const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = { w1, fold }
+const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = { w1, fold, rebuild, lag }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
 const names = positionals.length === 0 ? Object.keys(BENCHES) : positionals

@@ -1,5 +1,12 @@
 /** The package's door for embedding: everything that users of the API meet, and nothing of how it is made. */
-export { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from './app.ts'
+export {
+  type EmbeddedNode,
+  MEMORY_LOCATION,
+  type OpenOptions,
+  openNode,
+  openVerdict,
+  type ReadModelOptions,
+} from './app.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
@@ -43,3 +50,7 @@ export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } f
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
 export { ChannelClosed } from './runtime/channel-closed.ts'
+export type { ProjectionHealth, ProjectionStatus } from './subscriptions/projection-health.ts'
+export type { ModuleExport, Question } from './subscriptions/question.ts'
+export type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
+export { ReadSideError } from './subscriptions/read-side-error.ts'

@@ -1,5 +1,6 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
 import { EXIT_USAGE } from './exit-codes.ts'
+import { projections } from './projections.ts'
 import { run } from './run.ts'
 import { UsageError } from './usage-error.ts'
 import { verify } from './verify.ts'
@@ -7,18 +8,20 @@ import { verify } from './verify.ts'
 const HELP = `  verdict run -- make all                        run a command as an operation
   verdict run --name nightly -- ./backup.sh      with a name
   verdict verify --data .verdict                 fold the whole log again, check its chain
+  verdict projections list                       how far the read models are
 
 Usage: verdict <command> [options]
 
 Commands:
-  run      run a command line as an operation; "verdict run --help" tells how
-  verify   read the whole log again and check it; "verdict verify --help" tells how
+  run          run a command line as an operation; "verdict run --help" tells how
+  verify       read the whole log again and check it; "verdict verify --help" tells how
+  projections  list, rebuild and check read models; "verdict projections --help" tells how
 
 Exit codes: of the command that ran; 1 for a log with faults; 2 for a command line that can't be understood;
 125 when verdict itself could not do its work.
 `
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { run, verify }
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { run, verify, projections }
 
 /** Runs a command line, without the program's name; the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
