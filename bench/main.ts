@@ -6,10 +6,17 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
 import { liveness } from './liveness.ts'
+import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { w1 } from './w1.ts'
 
-const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = { w1, fold, liveness }
+const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = {
+  w1,
+  fold,
+  rebuild,
+  lag,
+  liveness,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -6,6 +6,7 @@ export {
   type OpenOptions,
   openNode,
   openVerdict,
+  type ReadModelOptions,
   type ReconcilerOptions,
 } from './app.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
@@ -59,3 +60,7 @@ export type { Reconciler, ReconcilerStatus } from './reconciler/reconciler.ts'
 export type { Witness, WitnessQuestion } from './reconciler/witness.ts'
 export { ChannelClosed } from './runtime/channel-closed.ts'
 export type { WarningLog } from './runtime/warning-log.ts'
+export type { ProjectionHealth, ProjectionStatus } from './subscriptions/projection-health.ts'
+export type { ModuleExport, Question } from './subscriptions/question.ts'
+export type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
+export { ReadSideError } from './subscriptions/read-side-error.ts'

@@ -5,6 +5,7 @@
  *     follow: log -> projectors -> file      ask: file -> answers      build: log -> new rows beside the old, or a check
  */
 import { existsSync } from 'node:fs'
+import { constants, platform, setPriority } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
@@ -56,10 +57,16 @@ async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promi
     case 'ask':
       return ask(data, reader, moves)
     case 'build':
+      yieldToOthers()
       return build(data, reader, await loadProjections(data.projections))
     default:
       return data.role satisfies never
   }
+}
+
+/** A rebuild takes what commands leave. On Linux priorities are those of threads; elsewhere it would be the whole process. */
+function yieldToOthers(): void {
+  if (platform() === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 }
 
 function follow(

@@ -2,6 +2,7 @@
 import { shownLocation } from '../app.ts'
 import { config } from './config.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
+import { projections } from './projections.ts'
 import { reconcile } from './reconcile.ts'
 import { run } from './run.ts'
 import { UsageError } from './usage-error.ts'
@@ -11,16 +12,17 @@ const HELP = `  verdict run -- make all                        run a command as 
   verdict run --name nightly -- ./backup.sh      with a name
   verdict verify --data .verdict                 fold the whole log again, check its chain
   verdict reconcile --dry-run                    who is silent for too long
+  verdict projections list                       how far the read models are
 
 Usage: verdict <command> [options]
 
 Commands:
-  run      run a command line as an operation; "verdict run --help" tells how
-  verify   read the whole log again and check it; "verdict verify --help" tells how
-  reconcile
-           end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
+  run          run a command line as an operation; "verdict run --help" tells how
+  verify       read the whole log again and check it; "verdict verify --help" tells how
+  reconcile    end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
+  projections  list, rebuild and check read models; "verdict projections --help" tells how
   config check
-           tell the effective policies of a configuration, or what contradicts itself in it
+               tell the effective policies of a configuration, or what contradicts itself in it
 
 Exit codes: of the command that ran; 1 for a log with faults; 2 for a command line that can't be understood;
 125 when verdict itself could not do its work.
@@ -30,6 +32,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   run,
   verify,
   reconcile,
+  projections,
   config,
 }
 

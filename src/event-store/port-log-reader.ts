@@ -162,7 +162,26 @@ export function openPortLogReader(port: MessagePort): LogReader {
         at = page.through
       }
     },
-    follow: (options = {}) => followPages((after) => readPage(after, options.prefixes), wakes, options),
+    follow: (options = {}) => ({
+      [Symbol.asyncIterator]() {
+        const items = followPages((after) => readPage(after, options.prefixes), wakes, options)[Symbol.asyncIterator]()
+        return {
+          async next() {
+            try {
+              return await items.next()
+            } catch (error) {
+              // Closing ends it, also while a page is on its way.
+              if (health.status === 'closed') return { done: true, value: undefined }
+              throw error
+            }
+          },
+          async return() {
+            await items.return?.()
+            return { done: true, value: undefined }
+          },
+        }
+      },
+    }),
     watch(listener) {
       const own = () => listener({ type: 'unsure' })
       listeners.add(own)
