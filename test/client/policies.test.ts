@@ -91,7 +91,7 @@ describe.each(STORES)('the policy of an operation, on %s', (store) => {
 
 test('B16: progressTimeout finds what is alive but stuck, and leaves alone what moves', async () => {
   const clock = new HandMovedClock()
-  const verdict = await opened('memory', { clock, reconciler: false })
+  const verdict = await opened('memory', { clock })
   const policy = { progressTimeout: '5m', staleAfter: '1m' }
   const [stuck, moving] = await Promise.all(
     ['stuck', 'moving'].map(async (id) => {
