@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--json FILE]`: measures, prints a table with machine, versions and ratios, writes the same as
+ * `npm run bench -- NAME [--store STORE] [--json FILE]`: measures, prints a table with machine, versions and ratios, writes the same as
  * JSON. Without a name, all of them. Ratios are taken in one run against a floor, because machines are noisy.
  */
 import { writeFileSync } from 'node:fs'
@@ -9,9 +9,17 @@ import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { w1 } from './w1.ts'
 
-const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = { w1, fold, rebuild, lag }
+const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = {
+  w1,
+  fold,
+  rebuild,
+  lag,
+}
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, store: { type: 'string' } },
+})
 const names = positionals.length === 0 ? Object.keys(BENCHES) : positionals
 const unknown = names.find((name) => !Object.hasOwn(BENCHES, name))
 if (unknown !== undefined) {
@@ -20,8 +28,8 @@ if (unknown !== undefined) {
 }
 const reports: BenchReport[] = []
 for (const name of names) {
-  const bench = BENCHES[name] as () => Promise<BenchReport>
-  const report = await bench()
+  const bench = BENCHES[name] as (typeof BENCHES)[string]
+  const report = await bench(values.store)
   printReport(report)
   reports.push(report)
 }

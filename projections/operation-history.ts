@@ -19,7 +19,7 @@ export interface StoryRow {
   readonly lastPosition: bigint
 }
 
-interface StoryPartRow {
+export interface StoryPartRow {
   readonly stream: string
   readonly number: number
   /** From 0. */
@@ -28,7 +28,7 @@ interface StoryPartRow {
   readonly revisions: readonly number[]
 }
 
-const PART_EVENTS = 64
+export const PART_EVENTS = 64
 
 export const STORIES: ProjectionTable<StoryRow> = {
   name: 'operation-stories',
@@ -54,12 +54,14 @@ export const STORIES: ProjectionTable<StoryRow> = {
     if (event.type === 'OperationRegistered') {
       return { stream, number: revision, id: event.facts.id, events: 1, lastPosition: position }
     }
+    // A late report of one that retention has deleted.
+    if (row === undefined && event.type === 'ContradictionRecorded') return undefined
     if (row === undefined) throw new Error(`the story of an operation in ${stream} begins with ${event.type}`)
     return { ...row, events: row.events + 1, lastPosition: position }
   },
 }
 
-const PARTS: ProjectionTable<StoryPartRow> = {
+export const PARTS: ProjectionTable<StoryPartRow> = {
   name: 'operation-story-parts',
   columns: [
     { name: 'stream', type: 'text' },
@@ -77,9 +79,10 @@ const PARTS: ProjectionTable<StoryPartRow> = {
     revisions: JSON.parse(String(revisions)),
   }),
   targets: (event, before) =>
-    numbersIn(event).map((number) => {
-      const events = before.row(STORIES, [event.stream, number])?.events ?? 0
-      return [event.stream, number, Math.floor(events / PART_EVENTS)]
+    numbersIn(event).flatMap((number) => {
+      const story = before.row(STORIES, [event.stream, number])
+      if (story === undefined && event.event.type !== 'OperationRegistered') return []
+      return [[event.stream, number, Math.floor((story?.events ?? 0) / PART_EVENTS)]]
     }),
   evolve: (row, { stream, revision }, _before, key) => {
     const [, number, part] = key as readonly [string, number, number] // as `targets` gave it

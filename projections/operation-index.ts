@@ -83,7 +83,7 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     { name: 'deadline', columns: ['deadline_at', 'registered_position'], where: 'deadline_at IS NOT NULL' },
     { name: 'late', columns: ['late_at'], where: 'late_at IS NOT NULL' },
     { name: 'follow_up', columns: ['last_activity_at', 'registered_position'], where: 'needs_follow_up = 1' },
-    { name: 'ended', columns: ['ended_at', 'registered_position'], where: 'ended_at IS NOT NULL' },
+    { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
     { name: 'reason', columns: ['reason_code'], where: 'reason_code IS NOT NULL' },
     { name: 'id', columns: ['id', 'registered_position'] },
     { name: 'name', columns: ['name_folded'] },

@@ -8,7 +8,7 @@
  */
 import type { Checkpoint } from './checkpoint.ts'
 import { KeptRows, type Staged } from './kept-rows.ts'
-import type { ProjectedEvent, Projection, ProjectionTable, RowsBefore, TableLayout } from './projection.ts'
+import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore, TableLayout } from './projection.ts'
 import type { Generation, ParkedStream, ReadDatabase } from './read-database.ts'
 
 /** An event of a registry as it came from the log: decoded, or with what was wrong with it. */
@@ -39,6 +39,11 @@ export interface ProjectedBatch {
   readonly rowsWritten: number
   /** Streams that this batch parked. */
   readonly parked: readonly ParkedStream[]
+}
+
+/** Rows as they are, to be put or, as undefined, taken away. */
+export interface AmendedRows extends RowsBefore {
+  put<Row>(table: TableLayout<Row>, key: RowKey, row: Row | undefined): void
 }
 
 /** An event that a projection can't make sense of. */
@@ -185,6 +190,29 @@ export class Projector {
       else this.#parked.set(stream, next)
       this.#settle()
       return next === undefined
+    } catch (error) {
+      this.#forget()
+      throw error
+    }
+  }
+
+  /**
+   * Changes rows for another reason than an event (retention), in one transaction that leaves the checkpoint where it is and
+   * compares it all the same. Throws CheckpointLost and what SQLite says; then nothing has changed.
+   */
+  amend<T>(change: (rows: AmendedRows) => T, at: number): T {
+    try {
+      const result = this.#database.transaction(() => {
+        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+        const answer = change({
+          row: (table, key) => this.#rowsOf(table).get(key),
+          put: (table, key, row) => this.#rowsOf(table).put(key, row),
+        })
+        this.#write()
+        return answer
+      })
+      this.#settle()
+      return result
     } catch (error) {
       this.#forget()
       throw error

@@ -290,7 +290,7 @@ export class ReadDatabase {
     })
   }
 
-  /** Compare-and-set: throws CheckpointLost unless the checkpoint is where its mover believes it to be. */
+  /** Compare-and-set, also to where it is: throws CheckpointLost unless the checkpoint is where its mover believes it to be. */
   moveCheckpoint(of: Generation, from: Checkpoint, to: Checkpoint, events: number, at: number): void {
     const { changes } = this.#statements.move.run(
       to.logId,
@@ -298,6 +298,7 @@ export class ReadDatabase {
       to.position,
       to.hash,
       events,
+      to.position,
       at,
       of.projection,
       of.generation,
@@ -381,7 +382,8 @@ function statementsOf(db: Database.Database) {
     delete: db.prepare('DELETE FROM generations WHERE projection = ? AND generation = ?'),
     serve: db.prepare(`UPDATE generations SET standing = 'serving' WHERE projection = ? AND generation = ?`),
     move: db.prepare(
-      `UPDATE generations SET log_id = ?, timeline = ?, position = ?, hash = ?, events = events + ?, updated_at = ?
+      `UPDATE generations SET log_id = ?, timeline = ?, position = ?, hash = ?, events = events + ?,
+         updated_at = iif(position = ?, updated_at, ?)
        WHERE projection = ? AND generation = ? AND log_id = ? AND timeline = ? AND position = ? AND hash = ?`,
     ),
     parked: db

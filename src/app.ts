@@ -5,18 +5,20 @@
  *                      '-> read side, on threads of its own (read-side-thread.ts)
  */
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
-import { type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
+import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import type { VerdictDoor } from './client/door.ts'
+import { type KindOptions, kindOf } from './client/kind-options.ts'
+import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import type { AppendResult, EventStore } from './event-store/event-store.ts'
-import { isEventStoreDbAddress } from './event-store/eventstoredb-address.ts'
+import { type AppendResult, type EventStore, LogError } from './event-store/event-store.ts'
+import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
 import { serveLog } from './event-store/port-log-reader.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
@@ -33,10 +35,12 @@ import { ReadSide } from './subscriptions/read-side.ts'
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
   /** What is known of kinds of operations; others live by the defaults. */
-  readonly kinds?: KindDefinitions
+  readonly kinds?: Readonly<Record<string, KindOptions>>
   /** For registries that open without limits of their own. */
   readonly limits?: Partial<Limits>
   readonly readModels?: ReadModelOptions
+  /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
+  readonly mustExist?: boolean
   readonly clock?: Clock
   readonly random?: RandomSource
 }
@@ -69,17 +73,26 @@ const MEMORY_LOCATION_OF_SQLITE = ':memory:'
  * kinds that contradict themselves.
  */
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<Verdict> {
-  const { door } = await openNode(location, options)
-  return new Verdict(door, { log: createLogger(settingsOf(options.settings).logLevel), ...options })
+  assertOptions(options)
+  const { log = createLogger(settingsOf(options.settings).logLevel) } = options
+  const { door } = await openNode(location, { ...options, log })
+  return new Verdict(door, { ...options, log })
 }
 
 /** The same, one floor lower: for tools that need the log itself. */
 export async function openNode(location: string, options: OpenOptions = {}): Promise<EmbeddedNode> {
+  assertOptions(options)
   const settings = settingsOf(options.settings)
-  const kinds = checkedKinds(options.kinds ?? {})
+  const kinds = checkedKinds(options.kinds ?? {}, settings)
   const limits = checkedLimits(options.limits ?? {})
-  const { clock = SYSTEM_CLOCK, random = systemRandom() } = options
-  const { store: opened, snapshots, place } = await openLog(location, settings.lockWaitMs, clock)
+  const {
+    clock = SYSTEM_CLOCK,
+    random = systemRandom(),
+    log = createLogger(settings.logLevel),
+    mustExist = false,
+  } = options
+  const place = placeOf(location)
+  const { store: opened, snapshots } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, options.readModels)
   const store = tellingAppends(opened, appended)
   const shell = new Shell({
@@ -87,6 +100,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     snapshots,
     clock,
     random,
+    log,
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -104,39 +118,73 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   return { store, readSide, door: embeddedDoor(shell, store, snapshots, closeReadSide) }
 }
 
-async function openLog(
-  location: string,
-  lockWaitMs: number,
-  clock: Clock,
-): Promise<{ readonly store: EventStore; readonly snapshots: SnapshotCache; readonly place: KindOfPlace }> {
-  // From JavaScript anything may come, such as an environment variable that is not set.
-  const isPlace: boolean = typeof location === 'string' && location.trim() !== ''
-  if (!isPlace) throw new SettingsError(`a log has a path or an address, got ${JSON.stringify(location)}`)
-  const now = () => clock.now()
-  const isInMemory = location === MEMORY_LOCATION || location === MEMORY_LOCATION_OF_SQLITE
-  if (isInMemory) {
-    return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache(), place: { type: 'memory' } }
-  }
-  if (isEventStoreDbAddress(location)) {
-    // Its client takes longer to load than everything else together.
-    const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
-    const store = await openEventStoreDb({ connectionString: location, now })
-    return { store, snapshots: memorySnapshotCache(), place: { type: 'eventstoredb', connectionString: location } }
-  }
-  const path = location.replace(/^sqlite:/, '')
-  const store = await openSqliteStore({ path, lockWaitMs, now })
-  return { store, snapshots: openSnapshotCache(`${path}-snapshots`), place: { type: 'sqlite', path } }
+interface OpenLog {
+  readonly store: EventStore
+  readonly snapshots: SnapshotCache
 }
 
-type KindOfPlace =
+async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: number, clock: Clock): Promise<OpenLog> {
+  const now = () => clock.now()
+  switch (place.type) {
+    case 'memory':
+      if (mustExist) throw missing(MEMORY_LOCATION)
+      return { store: openMemoryStore({ now }), snapshots: memorySnapshotCache() }
+    case 'eventstoredb': {
+      const { address } = place
+      // Its client takes longer to load than everything else together.
+      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+      const store = await openEventStoreDb({ connectionString: address, mustExist, now })
+      return { store, snapshots: memorySnapshotCache() }
+    }
+    case 'file': {
+      const { path } = place
+      if (mustExist && !existsSync(path)) throw missing(path)
+      const store = await openSqliteStore({ path, lockWaitMs, now })
+      return { store, snapshots: openSnapshotCache(`${path}-snapshots`) }
+    }
+    default:
+      return place satisfies never
+  }
+}
+
+function missing(place: string): LogError {
+  return new LogError('log_missing', `there is no log at ${place}`)
+}
+
+type LogPlace =
   | { readonly type: 'memory' }
-  | { readonly type: 'eventstoredb'; readonly connectionString: string }
-  | { readonly type: 'sqlite'; readonly path: string }
+  | { readonly type: 'file'; readonly path: string }
+  | { readonly type: 'eventstoredb'; readonly address: string }
+
+/** Throws SettingsError, without the password that an address may hold. */
+function placeOf(location: string): LogPlace {
+  const refuse = (why: string) => new SettingsError(`${why}, got ${JSON.stringify(location)}`)
+  // From JavaScript anything may come, such as an environment variable that is not set.
+  const isPlace: boolean = typeof location === 'string' && location.trim() !== ''
+  if (!isPlace) throw refuse('a log has a path or an address')
+  if (isEventStoreDbAddress(location)) return { type: 'eventstoredb', address: location }
+  const path = location.replace(/^sqlite:/, '')
+  if (location === MEMORY_LOCATION || path === MEMORY_LOCATION_OF_SQLITE) return { type: 'memory' }
+  // sqlite:///a/path is what others write for a path that begins at the root; sqlite://a/path would begin there, too.
+  if (path !== location && (path.trim() === '' || /^\/\/[^/]/.test(path)))
+    throw refuse('sqlite: wants a path behind it')
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    throw new SettingsError(
+      `a log is at a path, sqlite:PATH, memory: or esdb://host:port, got "${shownLocation(path)}"`,
+    )
+  }
+  return { type: 'file', path }
+}
+
+/** A location as people and logs may see it: without the password that an address may hold. */
+export function shownLocation(location: string): string {
+  return withoutPassword(location)
+}
 
 /** The read side over the same log, on threads of its own; none of them runs yet. */
 function readSideOf(
   store: EventStore,
-  place: KindOfPlace,
+  place: LogPlace,
   settings: Settings,
   { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
 ): { readonly readSide: ReadSide; appended(): void; release(): void } {
@@ -145,7 +193,7 @@ function readSideOf(
   // Of no use to anybody after this process: made when it is first written, taken away at the end.
   const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
   const readSide = new ReadSide({
-    path: path ?? (place.type === 'sqlite' ? `${place.path}-views` : join(temporary, 'views.db')),
+    path: path ?? (place.type === 'file' ? `${place.path}-views` : join(temporary, 'views.db')),
     projections: [...builtInProjections(), ...projections],
     settings,
     holder: randomUUID(),
@@ -157,8 +205,10 @@ function readSideOf(
       return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
     },
     placeOfLog: () => {
-      if (place.type === 'sqlite') return { place: { ...place, nudges }, release: () => {} }
-      if (place.type === 'eventstoredb') return { place, release: () => {} }
+      if (place.type === 'file') return { place: { type: 'sqlite', path: place.path, nudges }, release: () => {} }
+      if (place.type === 'eventstoredb') {
+        return { place: { type: 'eventstoredb', connectionString: place.address }, release: () => {} }
+      }
       const { port1, port2 } = new MessageChannel()
       const serving = serveLog(store, port1)
       served.add(serving)
@@ -213,6 +263,7 @@ function tellingAppends(store: EventStore, appended: () => void): EventStore {
     watch: (listener) => store.watch(listener),
     health: () => store.health(),
     close: () => store.close(),
+    ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
     append: (stream, expected, events) => told(store.append(stream, expected, events)),
     ...(store.turn === undefined
       ? {}
@@ -271,16 +322,58 @@ function checkedLimits(given: Partial<Limits>): Limits {
   throw new SettingsError(`${path}: ${issue?.message ?? 'not valid'}`)
 }
 
-function checkedKinds(kinds: KindDefinitions): KindDefinitions {
-  for (const [kind, definition] of Object.entries(kinds)) {
-    const parsed = kindDefinitionSchema.safeParse(definition)
-    if (parsed.success) continue
+/** Everything that contradicts itself is told at once: whoever tunes numbers should not meet them one by one. */
+function checkedKinds(options: NonNullable<OpenOptions['kinds']>, settings: Settings): KindDefinitions {
+  const kinds = Object.fromEntries(Object.entries(options).map(([kind, one]) => [kind, checkedKind(kind, one)]))
+  const violations = kindViolations(kinds, settings)
+  if (violations.length > 0) throw new SettingsError(violations.map(({ message }) => message).join('\n'))
+  return kinds
+}
+
+function checkedKind(kind: string, options: KindOptions): KindDefinition {
+  try {
+    const parsed = kindDefinitionSchema.safeParse(kindOf(options))
+    if (parsed.success) return parsed.data
     const [issue] = parsed.error.issues
     throw new SettingsError(
       `kind "${kind}": ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
     )
+  } catch (error) {
+    if (error instanceof OperationRejected) throw new SettingsError(`kind "${kind}": ${error.message}`)
+    throw error
   }
-  const [violation] = kindViolations(kinds)
-  if (violation !== undefined) throw new SettingsError(violation.message)
-  return kinds
+}
+
+/** An option under a name that is not known would be one that is silently not followed. */
+function assertOptions(options: OpenOptions): void {
+  assertObject('options', options)
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      throw new SettingsError(`there is no option "${name}": it is one of ${Object.keys(OPTIONS).join(', ')}`)
+    }
+  }
+  for (const name of ['settings', 'kinds', 'limits', 'worker'] as const) {
+    if (options[name] !== undefined) assertObject(name, options[name])
+  }
+}
+
+const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
+  workspace: true,
+  owner: true,
+  actor: true,
+  worker: true,
+  log: true,
+  clock: true,
+  newId: true,
+  settings: true,
+  kinds: true,
+  limits: true,
+  random: true,
+  mustExist: true,
+  readModels: true,
+}
+
+function assertObject(name: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new SettingsError(`${name}: expected an object, got ${Array.isArray(value) ? 'a list' : String(value)}`)
 }

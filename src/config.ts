@@ -55,7 +55,6 @@ export const settingsSchema = z.strictObject({
   labelValueBytesMax: count.default(256),
   phasesMax: positive.default(64),
   waitMembersMax: positive.default(10_000),
-  commandsPerBatchMax: positive.default(256),
   commandsQueuedMax: positive.default(4_096),
   appendBytesMax: positive.max(512 * 1024).default(512 * 1024),
   terminationBytesMax: positive.max(960 * 1024).default(960 * 1024),
@@ -76,6 +75,12 @@ export function settingsOf(input: SettingsInput = {}): Settings {
   const parsed = settingsSchema.safeParse(input)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
+    if (issue?.code === 'unrecognized_keys') {
+      const named = issue.keys.map((key) => `"${key}"`).join(', ')
+      throw new SettingsError(
+        `there is no setting ${named}: it is one of ${Object.keys(settingsSchema.shape).join(', ')}`,
+      )
+    }
     throw new SettingsError(`setting ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`)
   }
   const { waitDeadlineMs, waitDeadlineMsMax } = parsed.data

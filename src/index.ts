@@ -12,23 +12,23 @@ export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
 export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
-export type { KindDefinition, KindDefinitions } from './authority/kinds.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
-export type { FeedRow } from './authority/registry.ts'
-export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
-export type { PresentStatus, ResultClass } from './authority/status.ts'
-export type { ClientLog } from './client/client-log.ts'
-export type { CallOptions } from './client/command-sender.ts'
 export type {
   HistoryEntry,
   OperationSnapshot,
   RegistryAddress,
   RegistryOverview,
-  VerdictDoor,
   WaitAnswer,
-} from './client/door.ts'
+} from './authority/questions.ts'
+export type { FeedRow } from './authority/registry.ts'
+export type { RejectionCode, RejectionFacts } from './authority/rejections.ts'
+export type { PresentStatus, ResultClass } from './authority/status.ts'
+export type { WaitView } from './authority/wait-view.ts'
+export type { CallOptions } from './client/command-sender.ts'
+export type { VerdictDoor } from './client/door.ts'
 export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
+export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
 export {
   AttemptAborted,
@@ -50,6 +50,7 @@ export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } f
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
 export { ChannelClosed } from './runtime/channel-closed.ts'
+export type { WarningLog } from './runtime/warning-log.ts'
 export type { ProjectionHealth, ProjectionStatus } from './subscriptions/projection-health.ts'
 export type { ModuleExport, Question } from './subscriptions/question.ts'
 export type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'

@@ -1,5 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { needs } from './support/needs.ts'
+import type { TestModule } from 'vitest/node'
+import { ClosingLineReporter } from './support/closing-line-reporter.ts'
+import { needs, serverAt } from './support/needs.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -25,3 +27,42 @@ test('where skips fail, a missing program is an error', () => {
   vi.stubEnv('VERDICT_SKIPS_FAIL', '1')
   expect(() => needs('no-such-program')).toThrow('no-such-program is not on this machine')
 })
+
+test('a server that is not there is told with the variable that names one, also where skips fail', () => {
+  vi.stubEnv('VERDICT_SKIPS_FAIL', '1')
+  vi.stubEnv('NO_SUCH_SERVER', '')
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  expect(serverAt('NO_SUCH_SERVER', 'esdb://localhost')).toBe(undefined)
+  expect(said.mock.calls).toEqual([
+    ['SKIPPED: the tests against a real server; start one and set NO_SUCH_SERVER=esdb://localhost\n'],
+  ])
+  vi.stubEnv('NO_SUCH_SERVER', 'esdb://there')
+  expect(serverAt('NO_SUCH_SERVER', 'esdb://localhost')).toBe('esdb://there')
+})
+
+test.each([
+  ['fails the run where skips fail', {}, 'SKIPPED, which fails here: a.test.ts > sleeps\n', 1],
+  [
+    'is named, and fails nothing, where it needs a server',
+    { needsServer: 'THE_SERVER' },
+    'SKIPPED, because THE_SERVER is not set: a.test.ts > sleeps\n',
+    undefined,
+  ],
+])('a skipped test %s', (_what, meta, line, exitCode) => {
+  vi.stubEnv('VERDICT_SKIPS_FAIL', '1')
+  const before = process.exitCode
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  process.exitCode = undefined
+  new ClosingLineReporter().onTestRunEnd([moduleWithOneSkipped(meta)])
+  const met = process.exitCode
+  process.exitCode = before
+  expect(met).toBe(exitCode)
+  expect(said.mock.calls).toEqual([[line], ['0 passed, 0 failed, 1 skipped\n']])
+})
+
+/** What the reporter asks of vitest's own report. */
+function moduleWithOneSkipped(meta: { readonly needsServer?: string }): TestModule {
+  const test = { fullName: 'sleeps', result: () => ({ state: 'skipped' }), meta: () => meta }
+  const module = { relativeModuleId: 'a.test.ts', errors: () => [], children: { allTests: () => [test] } }
+  return module as unknown as TestModule // a whole one only vitest makes
+}

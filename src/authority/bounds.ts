@@ -13,7 +13,6 @@ export interface Bounds {
   readonly labelValueBytesMax: number
   readonly phasesMax: number
   readonly waitMembersMax: number
-  readonly commandsPerBatchMax: number
   readonly commandsQueuedMax: number
   /** Bytes of one append; a wider batch is cut into several appends. */
   readonly appendBytesMax: number
@@ -33,7 +32,6 @@ export const DEFAULT_BOUNDS: Bounds = {
   labelValueBytesMax: 256,
   phasesMax: 64,
   waitMembersMax: 10_000,
-  commandsPerBatchMax: 256,
   commandsQueuedMax: 4_096,
   appendBytesMax: 512 * 1024,
   terminationBytesMax: 960 * 1024,

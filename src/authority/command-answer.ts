@@ -7,9 +7,10 @@ import type { RecordedEvent } from './events.ts'
 import { outcomeIn } from './evolve.ts'
 import { DEFAULT_POLICY } from './lifecycle-policy.ts'
 import type { Operation, Outcome, Tombstone } from './operation.ts'
-import type { EndedWait, RegistryState, Wait } from './registry.ts'
+import type { RegistryState } from './registry.ts'
 import type { Rejection } from './rejections.ts'
 import type { PresentStatus } from './status.ts'
+import { type WaitView, waitView } from './wait-view.ts'
 
 /** Where in the log an answer stands: a read with this as its minimum sees what was answered. */
 export interface Place {
@@ -33,7 +34,7 @@ export interface CommandAnswer extends Place {
   readonly cancelRequested?: boolean
   /** Epoch ms by which the next heartbeat is expected. */
   readonly nextHeartbeatBefore?: number
-  readonly wait?: Wait | EndedWait
+  readonly wait?: WaitView
   /** How many operations the termination of an owner ended. */
   readonly terminated?: number
   /** Sequences that a collection let go, both inclusive. */
@@ -53,7 +54,7 @@ export function answerFromEvents(
 ): CommandAnswer {
   const [first] = events
   const started = events.find(({ event }) => event.type === 'OperationStarted')
-  const subject = subjectOf(events)
+  const subject = subjectOf(command, events)
   const joined = first?.event.type === 'RegistrationJoined'
   const base: CommandAnswer = { ...place, changed: !joined, ...(joined ? { joined } : {}) }
   const whole = { ...base, ...registryFacts(events, state) }
@@ -114,8 +115,11 @@ export function workerFacts(operation: Operation): Pick<CommandAnswer, 'cancelRe
     : { cancelRequested }
 }
 
-function subjectOf(events: readonly RecordedEvent[]): Subject | undefined {
+function subjectOf(command: Command, events: readonly RecordedEvent[]): Subject | undefined {
   for (const { event, revision } of events) {
+    // Signs are stored by number alone; a heartbeat is one sign.
+    const [sign] = event.type === 'SignsOfLifeRecorded' ? event.facts.signs : []
+    if (command.type === 'RecordHeartbeat' && sign !== undefined) return { id: command.id, number: sign[0] }
     if (event.type === 'OperationRegistered') return { id: event.facts.id, number: revision }
     if ('id' in event.facts && 'number' in event.facts) return { id: event.facts.id, number: event.facts.number }
   }
@@ -133,7 +137,7 @@ function registryFacts(events: readonly RecordedEvent[], state: RegistryState): 
     if (event.type === 'CompletedCollected') return { collected: event.facts }
     if (event.type === 'WaitBegan') {
       const wait = state.waits.get(event.facts.waitId) ?? state.endedWaits.get(event.facts.waitId)
-      return wait === undefined ? {} : { wait }
+      return wait === undefined ? {} : { wait: waitView(wait) }
     }
   }
   return {}

@@ -6,7 +6,11 @@ import { z } from 'zod'
 import type { KindFacts } from './events.ts'
 import {
   boundViolations,
+  crossedBounds,
   DEFAULT_POLICY,
+  DURATION_FIELDS,
+  type DurationName,
+  type NodeTimings,
   type Policy,
   type PolicyBounds,
   type PolicyOverride,
@@ -17,12 +21,18 @@ import {
 } from './lifecycle-policy.ts'
 
 const boundSchema = z.strictObject({ minMs: z.int().min(0).optional(), maxMs: z.int().min(0).optional() })
+const boundsSchema = z.strictObject(
+  Object.fromEntries(DURATION_FIELDS.map((name) => [name, boundSchema.optional()])) as Record<
+    DurationName,
+    z.ZodOptional<typeof boundSchema>
+  >,
+)
 
 export const kindDefinitionSchema = z.strictObject({
   /** What is not said is as for unknown kinds. */
   policy: policyOverrideSchema.optional(),
   /** How far one operation may move a number of its kind. */
-  bounds: z.record(z.string(), boundSchema).optional(),
+  bounds: boundsSchema.optional(),
   /** Declared phases in order; without it, phases take the order in which they are first started. */
   phases: z.array(z.string().min(1)).optional(),
   expectsPeer: z.boolean().optional(),
@@ -30,6 +40,8 @@ export const kindDefinitionSchema = z.strictObject({
   wakeOwner: z.boolean().optional(),
   retention: z.enum(['retain', 'discard']).optional(),
 })
+/** What a kind says beside its numbers. */
+export const KIND_FACT_NAMES = ['phases', 'expectsPeer', 'feed', 'wakeOwner', 'retention'] as const
 export type KindDefinition = Readonly<z.infer<typeof kindDefinitionSchema>>
 export type KindDefinitions = Readonly<Record<string, KindDefinition>>
 
@@ -44,6 +56,7 @@ export function resolveKind(
   kinds: KindDefinitions,
   kind: string,
   asked: PolicyOverride | 'none' | undefined,
+  timings?: NodeTimings,
 ): ResolvedKind {
   const definition = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
   const kindFacts = definition === undefined ? UNKNOWN_KIND : factsOf(definition)
@@ -51,21 +64,34 @@ export function resolveKind(
   const base = definition?.policy === undefined ? DEFAULT_POLICY : resolvePolicy(DEFAULT_POLICY, definition.policy)
   if (asked === undefined) return { kindFacts, policy: base, violations: [] }
   const policy = resolvePolicy(base, asked)
-  // Only what the operation moved itself: the kind's own numbers are the kind's business.
-  const moved = Object.entries(definition?.bounds ?? {}).filter(([name]) => Object.hasOwn(asked, name))
-  const bounds: PolicyBounds = Object.fromEntries(moved)
+  // Only what the operation moved, a number that follows another included: what its kind says itself is the kind's business.
+  const bounds = boundsWhere(
+    definition?.bounds ?? {},
+    (name) => asked[name] !== undefined || policy[name] !== base[name],
+  )
   return {
     kindFacts,
     policy,
-    violations: [...policyViolations(kind, policy), ...boundViolations(kind, policy, bounds)],
+    violations: [...policyViolations(kind, policy, timings), ...boundViolations(kind, policy, bounds)],
   }
 }
 
-/** What contradicts itself in a configuration of kinds; to be asked before anything starts. */
-export function kindViolations(kinds: KindDefinitions): readonly PolicyViolation[] {
-  return Object.entries(kinds).flatMap(([kind, { policy }]) =>
-    policyViolations(kind, resolvePolicy(DEFAULT_POLICY, policy)),
-  )
+/** What contradicts itself in a configuration of kinds, every kind and every rule; to be asked before anything starts. */
+export function kindViolations(kinds: KindDefinitions, timings?: NodeTimings): readonly PolicyViolation[] {
+  return Object.entries(kinds).flatMap(([kind, { policy: given, bounds = {} }]) => {
+    const policy = resolvePolicy(DEFAULT_POLICY, given)
+    // A number that the kind does not say itself may lie outside: it only bounds what operations ask for.
+    const ownBounds = boundsWhere(bounds, (name) => given?.[name] !== undefined)
+    return [
+      ...policyViolations(kind, policy, timings),
+      ...crossedBounds(kind, bounds),
+      ...boundViolations(kind, policy, ownBounds),
+    ]
+  })
+}
+
+function boundsWhere(bounds: PolicyBounds, counts: (name: DurationName) => boolean): PolicyBounds {
+  return Object.fromEntries(DURATION_FIELDS.filter(counts).map((name) => [name, bounds[name] ?? {}]))
 }
 
 const UNKNOWN_KIND: KindFacts = factsOf({})

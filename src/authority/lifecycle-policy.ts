@@ -77,6 +77,20 @@ export type DurationName = {
   [K in keyof Policy]: Policy[K] extends number | null ? K : never
 }[keyof Policy]
 
+/** Every duration of a policy, by its stored name. */
+export const DURATION_FIELDS = [
+  'provisioningTimeoutMs',
+  'startGraceMs',
+  'heartbeatIntervalMs',
+  'lateAfterMs',
+  'staleAfterMs',
+  'progressTimeoutMs',
+  'maxRuntimeMs',
+  'cancelGraceMs',
+  'retireTimeoutMs',
+  'reconcileDelayMs',
+] as const satisfies readonly DurationName[]
+
 export interface PolicyViolation {
   readonly kind: string
   readonly rule: string
@@ -108,8 +122,21 @@ function companionsOf(base: Policy, staleAfterMs: number): Partial<Policy> {
   }
 }
 
-/** Every contradiction inside a policy, each naming the kind, both numbers, the rule and the way out. */
-export function policyViolations(kind: string, policy: Policy): readonly PolicyViolation[] {
+/** What a node does with signs and reports before it writes them. */
+export interface NodeTimings {
+  /** A report of progress is written at latest so long after it was heard. */
+  readonly progressCoalesceMs: number
+}
+
+/**
+ * Every contradiction inside a policy, and between it and the node's own numbers where they are given; each names the kind,
+ * both numbers, the rule and the way out.
+ */
+export function policyViolations(
+  kind: string,
+  policy: Policy,
+  { progressCoalesceMs }: NodeTimings = { progressCoalesceMs: 0 },
+): readonly PolicyViolation[] {
   const violations: PolicyViolation[] = []
   const hold = (holds: boolean, rule: string, numbers: Record<string, number>, wayOut: string) => {
     if (holds) return
@@ -123,7 +150,7 @@ export function policyViolations(kind: string, policy: Policy): readonly PolicyV
       message: `policy of kind "${kind}": ${rule} does not hold (${told}): ${wayOut}`,
     })
   }
-  const { heartbeatIntervalMs, staleAfterMs, lateAfterMs, maxRuntimeMs, queue } = policy
+  const { heartbeatIntervalMs, staleAfterMs, lateAfterMs, progressTimeoutMs, maxRuntimeMs, retry, queue } = policy
   const margin = Math.min(HEARTBEAT_MARGIN_MS, Math.floor(staleAfterMs / 10))
   hold(
     2 * heartbeatIntervalMs + margin < staleAfterMs,
@@ -136,6 +163,21 @@ export function policyViolations(kind: string, policy: Policy): readonly PolicyV
     'lateAfterMs <= staleAfterMs',
     { lateAfterMs, staleAfterMs },
     'lower lateAfterMs: an operation is late before it is stale',
+  )
+  if (progressTimeoutMs !== null) {
+    hold(
+      progressCoalesceMs < progressTimeoutMs,
+      'progressCoalesceMs < progressTimeoutMs',
+      { progressCoalesceMs, progressTimeoutMs },
+      'raise progressTimeoutMs, or lower the setting progressCoalesceMs: progress that is written so late would pass for none',
+    )
+  }
+  const { initialMs, maxMs } = retry.backoff
+  hold(
+    initialMs <= maxMs,
+    'retry.backoff.initialMs <= retry.backoff.maxMs',
+    { initialMs, maxMs },
+    'lower initialMs: the first delay is the shortest',
   )
   if (queue !== null) {
     const { retryAfterMs, safetyMarginMs, workerStopWaitMs, jobTimeoutMs = null } = queue
@@ -159,11 +201,24 @@ export function policyViolations(kind: string, policy: Policy): readonly PolicyV
   return violations
 }
 
+/** Bounds that nothing fits between. */
+export function crossedBounds(kind: string, bounds: PolicyBounds): readonly PolicyViolation[] {
+  return DURATION_FIELDS.flatMap((name) => {
+    const { minMs = 0, maxMs = Number.MAX_SAFE_INTEGER } = bounds[name] ?? {}
+    if (minMs <= maxMs) return []
+    const rule = `the least ${name} <= the largest`
+    const message = `bounds of kind "${kind}": ${rule} does not hold (min = ${minMs}, max = ${maxMs}): lower the one, or raise the other`
+    return [{ kind, rule, numbers: { minMs, maxMs }, message }]
+  })
+}
+
 /** The numbers of an operation that leave the bounds of its kind. */
 export function boundViolations(kind: string, policy: Policy, bounds: PolicyBounds): readonly PolicyViolation[] {
   const violations: PolicyViolation[] = []
-  for (const [name, bound] of Object.entries(bounds)) {
-    const value = policy[name as DurationName]
+  for (const name of DURATION_FIELDS) {
+    const bound = bounds[name]
+    if (bound === undefined) continue
+    const value = policy[name]
     const minMs = bound.minMs ?? 0
     const maxMs = bound.maxMs ?? Number.MAX_SAFE_INTEGER
     const asked = value ?? Number.MAX_SAFE_INTEGER

@@ -58,6 +58,8 @@ export const NODE_REJECTIONS = [
   'append_too_large',
   /** The history of this registry contradicts itself; nothing is decided on it. */
   'registry_stopped',
+  /** A defect of this program: certainly not stored, told in its log. */
+  'internal_error',
   'shutting_down',
   'too_many_cursors',
   'cursor_ahead',

@@ -1,11 +1,10 @@
 /** `verdict projections`: how read models stand, and what can be done about them. */
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type EmbeddedNode, openNode } from '../app.ts'
-import { DATA_FOLDER, logFile } from './data-folder.ts'
 import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { projectionLines, toldDifference, toldParked } from './projection-lines.ts'
+import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict projections list                           how far each read model is, and what stands in its way
@@ -23,11 +22,11 @@ A rebuild can be left with Ctrl-C at any moment and leaves nothing behind. "disc
 stream was parked at.
 
 Options:
-  --data DIR      the folder of the log (default: ${DATA_FOLDER})
-  --all           every projection (rebuild)
-  --sample N      so many streams instead of all (check)
-  --reason TEXT   why an event is left out (discard)
-  --json          the answer as JSON
+${STORE_HELP}  --all                  every projection (rebuild)
+  --sample N             so many streams instead of all (check)
+  --reason TEXT          why an event is left out (discard)
+  --json                 the answer as JSON
+  -h, --help
 
 Exit codes: 0 when it was done and nothing is wrong; 1 when rows differ, a stream stays parked or a projection stands still;
 2 for a command line that can't be understood; 125 when it could not be done.
@@ -51,11 +50,7 @@ export async function projections(args: readonly string[]): Promise<number> {
   }
   const [name = 'list', ...rest] = positionals
   const action = actionOf(name, rest, values)
-  const file = logFile(values.data)
-  if (!existsSync(file)) {
-    process.stderr.write(`verdict: there is no log at ${file}\n`)
-    return EXIT_OURS
-  }
+  const { location } = storePlace(values)
   // Looking starts nobody to follow; an order needs somebody who carries it out, where no other process does.
   const follow = name === 'retry' || name === 'discard' ? 'at_start' : 'never'
   const leaving = new AbortController()
@@ -63,7 +58,7 @@ export async function projections(args: readonly string[]): Promise<number> {
   process.once('SIGINT', leave)
   process.once('SIGTERM', leave)
   try {
-    const { readSide, door } = await openNode(file, { readModels: { follow } })
+    const { readSide, door } = await openNode(location, { mustExist: true, readModels: { follow } })
     try {
       const { answer, lines, code } = await action(readSide, leaving.signal)
       process.stdout.write(
@@ -86,7 +81,7 @@ function parsed(args: readonly string[]) {
   return parseArgs({
     args: [...args],
     options: {
-      data: { type: 'string', default: DATA_FOLDER },
+      ...STORE_OPTIONS,
       all: { type: 'boolean', default: false },
       sample: { type: 'string' },
       reason: { type: 'string' },

@@ -1,13 +1,15 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
+import { shownLocation } from '../app.ts'
 import { durationMs } from '../client/durations.ts'
 import { OperationRejected } from '../client/operation-errors.ts'
-import { DATA_FOLDER } from './data-folder.ts'
+import { STORE_HELP, STORE_OPTIONS, type StorePlace, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 export const RUN_HELP = `  verdict run -- make all
   verdict run --name nightly --label team=data -- ./backup.sh /srv
   verdict run --owner acme --stale-after 10m --max-runtime 2h -- node import.js orders.csv
+  verdict run --store "esdb://localhost:2113?tls=false" -- make all
 
 Usage: verdict run [options] -- <command> [arguments]
 
@@ -21,8 +23,7 @@ When verdict itself is killed (kill -9), the operation gives no sign of life any
 stale, and whoever reconciles ends it. The command may go on until it next writes.
 
 Options:
-  --data DIR             the folder of the log, made when missing (default: ${DATA_FOLDER})
-  --workspace NAME       (default: default)
+${STORE_HELP}  --workspace NAME       (default: default)
   --owner NAME           whose operation it is (default: default)
   --kind KIND            (default: command)
   --name TEXT            what people call it (default: the command line)
@@ -40,7 +41,7 @@ when it can't be run; 125 when verdict could not register it; 2 for a command li
 `
 
 export interface RunOptions {
-  readonly data: string
+  readonly store: StorePlace
   readonly workspace: string
   readonly owner: string
   readonly kind: string
@@ -65,7 +66,7 @@ export function runOptionsOf(args: readonly string[]): RunOptions | undefined {
       args: [...own],
       allowPositionals: true,
       options: {
-        data: { type: 'string', default: DATA_FOLDER },
+        ...STORE_OPTIONS,
         workspace: { type: 'string', default: 'default' },
         owner: { type: 'string', default: 'default' },
         kind: { type: 'string', default: 'command' },
@@ -83,11 +84,12 @@ export function runOptionsOf(args: readonly string[]): RunOptions | undefined {
   )
   if (values.help) return undefined
   const [stray] = positionals
-  if (stray !== undefined) throw new UsageError(`the command stands behind "--", got "${stray}" before it`)
+  if (stray !== undefined)
+    throw new UsageError(`the command stands behind "--", got "${shownLocation(stray)}" before it`)
   const [command = '', ...commandArgs] = end === -1 ? [] : args.slice(end + 1)
   if (command === '') throw new UsageError('there is no command: verdict run [options] -- <command>')
   return {
-    data: values.data,
+    store: storePlace(values),
     workspace: values.workspace,
     owner: values.owner,
     kind: values.kind,

@@ -14,7 +14,6 @@ import type { Attempt } from '../client/operation-runner.ts'
 import type { Verdict } from '../client/verdict.ts'
 import { CommandFailed } from './command-failed.ts'
 import { type CommandEnd, type CommandProcess, exitCodeOf, startCommand } from './command-process.ts'
-import { logFile } from './data-folder.ts'
 import { EXIT_OURS, EXIT_SIGNAL } from './exit-codes.ts'
 import { OutputProgress } from './output-progress.ts'
 import { RUN_HELP, type RunOptions, runOptionsOf } from './run-options.ts'
@@ -32,8 +31,9 @@ export async function run(args: readonly string[]): Promise<number> {
   const stopListening = onInterrupt((signal) => running.interrupt(signal))
   let verdict: Verdict | undefined
   try {
-    mkdirSync(options.data, { recursive: true })
-    verdict = await openVerdict(logFile(options.data), {
+    const { location, folder } = options.store
+    if (folder !== undefined) mkdirSync(folder, { recursive: true })
+    verdict = await openVerdict(location, {
       workspace: options.workspace,
       owner: options.owner,
       actor: 'verdict run',

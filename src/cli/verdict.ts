@@ -1,4 +1,5 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
+import { shownLocation } from '../app.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
 import { projections } from './projections.ts'
 import { run } from './run.ts'
@@ -32,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   try {
-    if (command === undefined) throw new UsageError(`there is no command "${name}"`)
+    if (command === undefined) throw new UsageError(`there is no command "${shownLocation(name)}"`)
     return await command(args)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error

@@ -1,23 +1,24 @@
 /** `verdict verify`: the whole log again, with distrust. */
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openNode } from '../app.ts'
+import { openNode, shownLocation } from '../app.ts'
 import { type VerifyReport, verifyLog } from '../audit/verify.ts'
-import { DATA_FOLDER, logFile } from './data-folder.ts'
 import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
+import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict verify --data .verdict          read .verdict/verdict.db again, from the first event to the last
   verdict verify --data .verdict --json   the whole report, for programs
+  verdict verify --store sqlite:copy.db   a file of any name
+  verdict verify --store "esdb://localhost:2113?tls=false"
 
-Usage: verdict verify [--data DIR] [--json]
+Usage: verdict verify [--store STORE | --data DIR] [--json]
 
 Checks revisions, every hash, every event as a legal step, and folds all of it. Prints the head of each stream: keep them
 elsewhere, because a chain alone can't see a tail that was cut off.
 
 Options:
-  --data DIR   the folder of the log (default: ${DATA_FOLDER})
-  --json       the report as JSON
+${STORE_HELP}  --json                 the report as JSON
+  -h, --help
 
 Exit codes: 0 when nothing is wrong; 1 when something is; 125 when the log can't be read.
 `
@@ -27,7 +28,7 @@ export async function verify(args: readonly string[]): Promise<number> {
     parseArgs({
       args: [...args],
       options: {
-        data: { type: 'string', default: DATA_FOLDER },
+        ...STORE_OPTIONS,
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -39,15 +40,11 @@ export async function verify(args: readonly string[]): Promise<number> {
     return 0
   }
   const [stray] = positionals
-  if (stray !== undefined) throw new UsageError(`verify takes no argument, got "${stray}"`)
-  const file = logFile(values.data)
-  // Opening makes what is missing; a log that isn't there must not be found in order.
-  if (!existsSync(file)) {
-    process.stderr.write(`verdict: there is no log at ${file}\n`)
-    return EXIT_OURS
-  }
+  if (stray !== undefined) throw new UsageError(`verify takes no argument, got "${shownLocation(stray)}"`)
+  const { location } = storePlace(values)
   try {
-    const { store, door } = await openNode(file)
+    // Opening begins a log where there is none; one that isn't there must not be found in order.
+    const { store, door } = await openNode(location, { mustExist: true })
     try {
       const report = await verifyLog(store)
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : told(report))

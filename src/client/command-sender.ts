@@ -1,7 +1,10 @@
 /** Commands to one registry through a door: an answer comes back, a refusal is thrown, an idempotent one is an answer. */
+
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
-import type { Refusable, RegistryAddress, SendOptions, VerdictDoor } from './door.ts'
+import type { Refusable, RegistryAddress } from '../authority/questions.ts'
+import type { SendOptions, VerdictDoor } from './door.ts'
+import { given } from './given-options.ts'
 import { OperationRejected } from './operation-errors.ts'
 
 /** How one command is sent; what is not given is as the Verdict was opened. */
@@ -29,7 +32,7 @@ export class CommandSender {
 
   /** Throws OperationRejected for a refusal, unless it is an idempotent one: that is answered with `changed: false`. */
   async send(command: CommandInput, options: CallOptions = {}): Promise<CommandAnswer> {
-    const commandId = options.commandId ?? this.newCommandId()
+    const commandId = given(options).commandId ?? this.newCommandId()
     return answerOf(await this.result(command, { ...options, commandId }), commandId)
   }
 
@@ -39,7 +42,7 @@ export class CommandSender {
   }
 
   options(options: CallOptions): SendOptions {
-    return this.#actor === undefined ? options : { actor: this.#actor, ...options }
+    return this.#actor === undefined ? given(options) : { actor: this.#actor, ...given(options) }
   }
 }
 

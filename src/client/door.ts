@@ -4,17 +4,19 @@
  */
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
-import type { EventMetadata, LifecycleEvent, Limits } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
-import type { OperationView } from '../authority/operation-view.ts'
-import type { FeedRow } from '../authority/registry.ts'
-import type { Rejection } from '../authority/rejections.ts'
+import type {
+  CompletionPage,
+  CompletionsRequest,
+  HistoryEntry,
+  OperationSnapshot,
+  Refusable,
+  RegistryAddress,
+  RegistryOverview,
+  WaitAnswer,
+  WaitRequest,
+} from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
-
-export interface RegistryAddress {
-  readonly workspace: string
-  readonly owner: string
-}
 
 export interface SendOptions {
   /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
@@ -24,83 +26,6 @@ export interface SendOptions {
   readonly causationId?: string
   readonly traceparent?: string
 }
-
-export interface OperationSnapshot extends OperationView {
-  readonly workspace: string
-  readonly owner: string
-  /** Watchers on this node. */
-  readonly watchers: number
-}
-
-/** How a wait stands; members in the order asked. */
-export interface WaitAnswer {
-  readonly waitId: string
-  readonly mode: 'all' | 'any'
-  readonly ending: 'satisfied' | 'expired' | 'cancelled'
-  readonly members: readonly WaitMember[]
-  /** Id of the first one, for a wait for any. */
-  readonly winner?: string
-}
-
-export interface WaitMember {
-  readonly id: string
-  readonly number: number
-  /** Absent while it has not ended. */
-  readonly outcome?: Outcome
-}
-
-export interface WaitRequest {
-  readonly mode: 'all' | 'any'
-  readonly ids: readonly string[]
-  readonly waitId?: string
-  readonly runId?: string
-  /** Epoch ms. */
-  readonly deadlineAt?: number
-  /** Aborting cancels the wait. */
-  readonly signal?: AbortSignal
-}
-
-export type CompletionPage =
-  | { readonly type: 'entries'; readonly entries: readonly FeedRow[]; readonly watermark: number }
-  /** Entries after the cursor were dropped by retention: read on after `droppedThrough`. */
-  | {
-      readonly type: 'gap'
-      readonly requestedAfter: number
-      readonly droppedThrough: number
-      readonly watermark: number
-    }
-
-export interface CompletionsRequest {
-  /** Sequence of the last entry that was seen; 0 for none. */
-  readonly after: number
-  readonly limit?: number
-  /** Wait for an entry when there is none yet, until the signal aborts. */
-  readonly wait?: boolean
-  readonly signal?: AbortSignal
-}
-
-export interface RegistryOverview extends RegistryAddress {
-  readonly registryId?: string
-  readonly limits: Limits
-  readonly retired: boolean
-  readonly active: number
-  readonly retained: number
-  readonly waits: number
-  readonly watermark: number
-  readonly revision: number
-}
-
-/** One event of an operation's story. */
-export interface HistoryEntry {
-  readonly revision: number
-  readonly position: bigint
-  readonly event: LifecycleEvent
-  readonly metadata: EventMetadata
-}
-
-export type Refusable<T> =
-  | { readonly type: 'answered'; readonly answer: T }
-  | { readonly type: 'refused'; readonly rejection: Rejection }
 
 export interface VerdictDoor {
   /** Checks, decides and stores a command. Answers when the answer is true for good. Never rejects for a refusal. */

@@ -1,6 +1,6 @@
 /** Signs of life for a lease, on time, for as long as its function runs. */
 import type { Clock } from '../runtime/clock.ts'
-import type { ClientLog } from './client-log.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import type { Lease } from './lease.ts'
 import { OperationRejected } from './operation-errors.ts'
 
@@ -14,7 +14,7 @@ const WAIT_MS_AFTER_REFUSAL_MAX = 1_000
  * The first one at once: from then on silence is what is measured. Ends by itself when the lease is lost. Returns the way to
  * stop, which may be called twice.
  */
-export function keepHeartbeats(lease: Lease, clock: Clock, log: ClientLog): () => void {
+export function keepHeartbeats(lease: Lease, clock: Clock, log: WarningLog): () => void {
   let isStopped = false
   let isFailing = false
   let stopTimer = () => {}

@@ -5,13 +5,16 @@
  *     claim -> heartbeat, progress, phases ... -> complete | fail | cancelled | retry | markRetired
  *                         '-> signal aborts: cancel requested, attempt lost, ended, shutdown
  */
+
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
+import type { OperationSnapshot } from '../authority/questions.ts'
 import { isTerminal } from '../authority/status.ts'
 import type { CallOptions, CommandSender } from './command-sender.ts'
-import type { LeaseCause, OperationSnapshot } from './door.ts'
+import type { LeaseCause } from './door.ts'
 import { type Moment, momentMs } from './durations.ts'
 import { type ErrorInput, errorOf } from './error-input.ts'
+import { given } from './given-options.ts'
 import { type AbortWhy, AttemptAborted, OperationRejected } from './operation-errors.ts'
 
 export interface ProgressReport {
@@ -132,12 +135,10 @@ export class Lease implements Disposable {
   }
 
   /** This attempt failed, another one may begin then; refused when the policy allows no more or a cancel was requested. */
-  retry(
-    error: ErrorInput,
-    { notBefore, ...options }: CallOptions & { readonly notBefore: Moment },
-  ): Promise<CommandAnswer> {
+  retry(error: ErrorInput, options: CallOptions & { readonly notBefore: Moment }): Promise<CommandAnswer> {
+    const { notBefore, ...calling } = given(options)
     const notBeforeAt = momentMs(notBefore, 'notBefore')
-    return this.#lastWord({ type: 'RetryAttempt', error: errorOf(error), notBeforeAt }, options)
+    return this.#lastWord({ type: 'RetryAttempt', error: errorOf(error), notBeforeAt }, calling)
   }
 
   /** The operation wound down. */

@@ -1,8 +1,8 @@
 /** What the API throws. Each class carries what a program needs to decide; the message is a sentence for people. */
 import type { Outcome } from '../authority/operation.ts'
+import type { CompletionPage, WaitAnswer } from '../authority/questions.ts'
 import type { Rejection, RejectionCode, RejectionFacts } from '../authority/rejections.ts'
 import type { PresentStatus } from '../authority/status.ts'
-import type { CompletionPage, WaitAnswer } from './door.ts'
 
 /** How an operation stands, as the one who refused knew it. */
 export interface CurrentTruth {

@@ -1,6 +1,8 @@
 /** Which operations of an owner somebody wants to see. */
+
+import type { OperationSnapshot } from '../authority/questions.ts'
 import type { PresentStatus, ResultClass } from '../authority/status.ts'
-import type { OperationSnapshot } from './door.ts'
+import { given } from './given-options.ts'
 import { invalidInput } from './operation-errors.ts'
 
 /** All that is given must hold; of a list, one. */
@@ -31,7 +33,7 @@ export function operationsLike(
   operations: readonly OperationSnapshot[],
   filter: OperationFilter,
 ): readonly OperationSnapshot[] {
-  const tests = Object.entries(filter).flatMap(([name, wanted]) => {
+  const tests = Object.entries(given(filter, 'filter')).flatMap(([name, wanted]) => {
     if (!Object.hasOwn(TESTS, name))
       throw invalidInput(`filter.${name}`, `one of ${Object.keys(TESTS).join(', ')}`, name)
     const test = TESTS[name as keyof OperationFilter]

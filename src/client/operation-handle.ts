@@ -1,12 +1,14 @@
 /** One operation in the hand: its truth to be asked for, and what everybody but its worker may want of it. */
+
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { CommandOf, CommandType } from '../authority/commands.ts'
 import type { DeadlineRule } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
+import type { HistoryEntry, OperationSnapshot } from '../authority/questions.ts'
 import { answered, type CallOptions, type CommandSender } from './command-sender.ts'
-import type { HistoryEntry, OperationSnapshot } from './door.ts'
 import { type Moment, momentMs } from './durations.ts'
 import { type ErrorInput, errorOf } from './error-input.ts'
+import { given } from './given-options.ts'
 import type { Lease } from './lease.ts'
 import { invalidInput, OperationCancelled, OperationFailed } from './operation-errors.ts'
 
@@ -59,7 +61,8 @@ export class OperationHandle<R = unknown> {
    * How it ended, as soon as it has; failure is data here. At once when it is known, also long after it was let go. Throws
    * the signal's reason, ChannelClosed when this process loses the way to the answer, OperationRejected (`not_found`).
    */
-  async outcome({ signal }: Interruptible = {}): Promise<Outcome> {
+  async outcome(options: Interruptible = {}): Promise<Outcome> {
+    const { signal } = given(options)
     return answered(await this.#sender.door.outcome(this.#sender.registry, this.id, signal)).outcome
   }
 
@@ -93,8 +96,9 @@ export class OperationHandle<R = unknown> {
   }
 
   /** Asks for a cancel: at once when nobody works on it; else its worker is told, and has until the deadline. */
-  cancel({ deadline, ...options }: ReasonOptions & { readonly deadline?: Moment } = {}): Promise<CommandAnswer> {
-    return this.#send('RequestCancel', options, {
+  cancel(options: ReasonOptions & { readonly deadline?: Moment } = {}): Promise<CommandAnswer> {
+    const { deadline, ...calling } = given(options)
+    return this.#send('RequestCancel', calling, {
       ...(deadline === undefined ? {} : { deadlineAt: momentMs(deadline, 'deadline') }),
     })
   }
@@ -124,7 +128,7 @@ export class OperationHandle<R = unknown> {
 
   /** With a lease epoch as its worker, without one as an operator. */
   fail(error: ErrorInput, options: WorkerOptions = {}): Promise<CommandAnswer> {
-    const asOperator = options.leaseEpoch === undefined ? { asOperator: true } : {}
+    const asOperator = given(options).leaseEpoch === undefined ? { asOperator: true } : {}
     return this.#send('FailOperation', options, { error: errorOf(error), ...asOperator })
   }
 
@@ -135,7 +139,7 @@ export class OperationHandle<R = unknown> {
 
   /** Undoes its registration, as long as nothing rests on it. */
   rollback(options: CallOptions & { readonly registrationCommandId?: string } = {}): Promise<CommandAnswer> {
-    const { registrationCommandId = this.#registrationCommandId, ...rest } = options
+    const { registrationCommandId = this.#registrationCommandId, ...rest } = given(options)
     if (registrationCommandId === undefined) {
       throw invalidInput('registrationCommandId', 'the command id of the registration to undo', undefined)
     }
@@ -168,9 +172,10 @@ export class OperationHandle<R = unknown> {
 
   #send(
     type: CommandType,
-    { reason, leaseEpoch, ...options }: ReasonOptions = {},
+    options: ReasonOptions = {},
     fields: Readonly<Record<string, unknown>> = {},
   ): Promise<CommandAnswer> {
-    return this.#sender.send({ ...fields, reason, leaseEpoch, type, id: this.id }, options)
+    const { reason, leaseEpoch, ...calling } = given(options)
+    return this.#sender.send({ ...fields, reason, leaseEpoch, type, id: this.id }, calling)
   }
 }

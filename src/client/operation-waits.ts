@@ -1,7 +1,7 @@
 /** Waiting for several operations of one owner: recorded, so that it outlives this process. */
 import type { Outcome } from '../authority/operation.ts'
+import type { WaitAnswer, WaitMember } from '../authority/questions.ts'
 import { answered, type CommandSender } from './command-sender.ts'
-import type { WaitAnswer, WaitMember } from './door.ts'
 import { type Moment, momentMs } from './durations.ts'
 import { invalidInput, WaitCancelled, WaitExpired } from './operation-errors.ts'
 import { OperationHandle } from './operation-handle.ts'

@@ -1,9 +1,11 @@
 /** Everything of one owner: its operations, its limits, its completions, its end. */
+
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Limits } from '../authority/events.ts'
+import type { OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
 import type { FeedRow } from '../authority/registry.ts'
 import { answered, type CallOptions, type CommandSender } from './command-sender.ts'
-import type { OperationSnapshot, RegistryOverview } from './door.ts'
+import { given } from './given-options.ts'
 import { CompletionsDropped, type FeedGap } from './operation-errors.ts'
 import { type OperationFilter, operationsLike } from './operation-filter.ts'
 
@@ -65,7 +67,7 @@ export class OwnerOperations {
 
   /** Each completion once and in order, for ever. Throws CompletionsDropped where retention was faster, unless `onGap` is given. */
   async *completions(options: CompletionsOptions = {}): AsyncGenerator<FeedRow, void, void> {
-    const { signal, follow = true, onGap } = options
+    const { signal, follow = true, onGap } = given(options)
     const { door, registry } = this.#sender
     for (let after = options.after ?? 0; ; ) {
       signal?.throwIfAborted()

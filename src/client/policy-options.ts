@@ -40,7 +40,8 @@ export interface PolicyOptions {
   } | null
 }
 
-const DURATIONS = new Set([
+/** The durations of a policy, under the names of the API. */
+export const DURATION_NAMES: ReadonlySet<string> = new Set([
   'provisioningTimeout',
   'startGrace',
   'heartbeatInterval',
@@ -58,7 +59,7 @@ const QUEUE_DURATIONS = new Set(['retryAfter', 'safetyMargin', 'workerStopWait',
 /** The policy field of a registration. Throws OperationRejected that names the path of what is wrong. */
 export function policyOf(policy: PolicyOptions | 'none'): unknown {
   if (policy === 'none') return policy
-  return fieldsOf(policy, 'policy', DURATIONS, (name, value) => {
+  return fieldsOf(policy, 'policy', DURATION_NAMES, (name, value) => {
     if (name === 'retry') return retryOf(value)
     if (name === 'queue') {
       return value === null ? null : fieldsOf(value, 'policy.queue', QUEUE_DURATIONS, refuse('policy.queue'))

@@ -1,15 +1,15 @@
 /** Progress as a function reports it: as often as it likes. One report is on its way at a time; what comes meanwhile is one. */
-import type { ClientLog } from './client-log.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import type { Lease, ProgressReport } from './lease.ts'
 import { OperationRejected } from './operation-errors.ts'
 
 export class ProgressReporter {
   readonly #lease: Lease
-  readonly #log: ClientLog
+  readonly #log: WarningLog
   #next: ProgressReport | undefined
   #sending: Promise<void> | undefined
 
-  constructor(lease: Lease, log: ClientLog) {
+  constructor(lease: Lease, log: WarningLog) {
     this.#lease = lease
     this.#log = log
   }

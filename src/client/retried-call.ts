@@ -1,6 +1,6 @@
 /** A call that must not be lost: made again, later and later, for as long as its refusals say that it may succeed. */
 import { type Clock, sleep } from '../runtime/clock.ts'
-import type { ClientLog } from './client-log.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import { OperationRejected } from './operation-errors.ts'
 
 const WAIT_MS_FIRST = 100
@@ -8,7 +8,7 @@ const WAIT_MS_MAX = 5_000
 
 export interface RetryParts {
   readonly clock: Clock
-  readonly log: ClientLog
+  readonly log: WarningLog
   /** Aborted when there is nobody left to ask. */
   readonly closed: AbortSignal
 }

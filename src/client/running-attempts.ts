@@ -1,6 +1,6 @@
 /** The functions that run in this process, each under its lease: begun once per lease, stopped together. */
 import { type Clock, sleep } from '../runtime/clock.ts'
-import type { ClientLog } from './client-log.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import type { CommandSender } from './command-sender.ts'
 import type { Lease } from './lease.ts'
 import { OperationHandle } from './operation-handle.ts'
@@ -21,11 +21,11 @@ export interface RunOptions<I, R> {
 
 export class RunningAttempts {
   readonly #clock: Clock
-  readonly #log: ClientLog
+  readonly #log: WarningLog
   readonly #running = new Map<string, Running>()
   readonly #closed = new AbortController()
 
-  constructor(clock: Clock, log: ClientLog) {
+  constructor(clock: Clock, log: WarningLog) {
     this.#clock = clock
     this.#log = log
   }

@@ -5,12 +5,14 @@
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
+import type { OperationSnapshot } from '../authority/questions.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
+import { CONSOLE_LOG, type WarningLog } from '../runtime/warning-log.ts'
 import { claimLease } from './claimed-lease.ts'
-import { type ClientLog, CONSOLE_LOG } from './client-log.ts'
 import { type CallOptions, type CommandInput, CommandSender } from './command-sender.ts'
-import type { OperationSnapshot, VerdictDoor } from './door.ts'
+import type { VerdictDoor } from './door.ts'
 import { type Duration, durationMs } from './durations.ts'
+import { given } from './given-options.ts'
 import { type ClaimOptions, Lease } from './lease.ts'
 import { OperationRejected } from './operation-errors.ts'
 import type { OperationFilter } from './operation-filter.ts'
@@ -32,7 +34,7 @@ export interface VerdictDefaults {
   /** Where this process runs, told with every claim of `start` and `resume`. */
   readonly worker?: Omit<Claimant, 'id'>
   /** For what nobody awaits; default: the console. */
-  readonly log?: ClientLog
+  readonly log?: WarningLog
   readonly clock?: Clock
   /** Ids of commands; default: random UUIDs. */
   readonly newId?: () => string
@@ -59,7 +61,7 @@ const CLOSE_GRACE_MS = 5_000
 export class Verdict implements AsyncDisposable {
   readonly operations = {
     list: (filter: OperationFilter & AddressOptions = {}): Promise<readonly OperationSnapshot[]> => {
-      const { workspace, owner, ...wanted } = filter
+      const { workspace, owner, ...wanted } = given(filter, 'filter')
       return this.#owner({ workspace, owner }).list(wanted)
     },
     get: (address: OperationAddress): Promise<OperationSnapshot | undefined> => this.operation(address).snapshot(),
@@ -90,7 +92,7 @@ export class Verdict implements AsyncDisposable {
     options: StartOptions<I> = {},
     run?: AttemptFunction<I, R>,
   ): Promise<OperationHandle<R>> {
-    const { signal, ...registration } = options
+    const { signal, ...registration } = given(options)
     signal?.throwIfAborted()
     this.#refuseWhileClosing(kind)
     const sender = this.#sender(options)
@@ -121,13 +123,13 @@ export class Verdict implements AsyncDisposable {
     options: ResumeOptions,
     run: AttemptFunction<I, R>,
   ): Promise<OperationHandle<R>> {
-    const { signal, ...given } = options
+    const { signal, ...claiming } = given(options)
     signal?.throwIfAborted()
     this.#refuseWhileClosing(idOf(address))
     const sender = this.#sender(addressOf(address))
-    const commandId = given.commandId ?? sender.newCommandId()
-    const claimant = given.claimant ?? this.#claimant(commandId)
-    const claim = { ...given, commandId, ...(claimant === undefined ? {} : { claimant }) }
+    const commandId = claiming.commandId ?? sender.newCommandId()
+    const claimant = claiming.claimant ?? this.#claimant(commandId)
+    const claim = { ...claiming, commandId, ...(claimant === undefined ? {} : { claimant }) }
     const lease = await claimLease(sender, this.#clock, idOf(address), claim)
     // Stored as JSON by the one who knew the type.
     this.#running.run(sender, lease, { input: lease.input as I, run, signal })
@@ -136,7 +138,7 @@ export class Verdict implements AsyncDisposable {
 
   /** Registers an operation for somebody else to claim. Throws OperationRejected. */
   async register(kind: string, options: RegisterOptions = {}): Promise<OperationHandle> {
-    const sender = this.#sender(options)
+    const sender = this.#sender(given(options))
     const commandId = options.commandId ?? sender.newCommandId()
     const answer = await sender.send(registrationOf(kind, options), { commandId })
     return handleOf(sender, answer, commandId)
@@ -144,7 +146,7 @@ export class Verdict implements AsyncDisposable {
 
   /** Takes an operation to work on: the lease under which everything is said. Throws OperationRejected, also when it is over. */
   claim(address: OperationAddress, options: ClaimOptions = {}): Promise<Lease> {
-    return claimLease(this.#sender(addressOf(address)), this.#clock, idOf(address), options)
+    return claimLease(this.#sender(addressOf(address)), this.#clock, idOf(address), given(options))
   }
 
   /** A handle on an operation that is there already; nothing is asked for yet. */
@@ -152,16 +154,15 @@ export class Verdict implements AsyncDisposable {
     return new OperationHandle<R>(this.#sender(addressOf(address)), idOf(address))
   }
 
-  owner(owner: string, { workspace }: { readonly workspace?: string } = {}): OwnerOperations {
+  owner(owner: string, options: { readonly workspace?: string } = {}): OwnerOperations {
+    const { workspace } = given(options)
     return this.#owner({ workspace, owner })
   }
 
   /** Any command, as the authority has it. Throws OperationRejected; idempotent refusals are answers with `changed: false`. */
-  send(
-    command: CommandInput,
-    { workspace, owner, ...options }: AddressOptions & CallOptions = {},
-  ): Promise<CommandAnswer> {
-    return this.#sender({ workspace, owner }).send(command, options)
+  send(command: CommandInput, options: AddressOptions & CallOptions = {}): Promise<CommandAnswer> {
+    const { workspace, owner, ...calling } = given(options)
+    return this.#sender({ workspace, owner }).send(command, calling)
   }
 
   /**
@@ -169,7 +170,7 @@ export class Verdict implements AsyncDisposable {
    * the options say. Throws WaitExpired, WaitCancelled, OperationRejected, the signal's reason.
    */
   waitAll(operations: readonly Waited[], options: WaitOptions & AddressOptions = {}): Promise<readonly Outcome[]> {
-    return waitForAll(this.#sender(ownerOf(operations, options)), operations, options)
+    return waitForAll(this.#sender(ownerOf(operations, given(options))), operations, options)
   }
 
   /** The one that ends first; undefined for an empty list. Throws as waitAll does. */
@@ -177,14 +178,15 @@ export class Verdict implements AsyncDisposable {
     operations: readonly Waited[],
     options: WaitOptions & AddressOptions = {},
   ): Promise<FirstOutcome | undefined> {
-    return waitForAny(this.#sender(ownerOf(operations, options)), operations, options)
+    return waitForAny(this.#sender(ownerOf(operations, given(options))), operations, options)
   }
 
   /**
    * Stops the functions that run (their signal aborts; what they then do is reported, within the grace), then closes the
    * door: who still waits gets ChannelClosed. Twice is once.
    */
-  close({ grace = CLOSE_GRACE_MS }: CloseOptions = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    const { grace = CLOSE_GRACE_MS } = given(options)
     this.#closing ??= this.#close(durationMs(grace, 'grace'))
     return this.#closing
   }

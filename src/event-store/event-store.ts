@@ -129,6 +129,11 @@ export interface EventAppender {
    */
   append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult>
   /**
+   * With so many appends under way, to as many streams, it is busy: whoever appends fewer and larger ones instead is served
+   * sooner. Undefined where what comes together is gathered here.
+   */
+  readonly appendsAtOnce?: number
+  /**
    * Holds the right to write while `fn` reads on, decides and appends, so that a writer that lost twice does not starve.
    * Only stores shared by several processes of one machine have it.
    */
@@ -157,6 +162,8 @@ export type LogErrorCode =
   | 'log_locked'
   /** The place refuses: no rights, a network file system, not a directory. */
   | 'log_unusable'
+  /** There is none, and it was not to be begun. */
+  | 'log_missing'
   | 'log_closed'
   | 'log_unavailable'
   | 'log_replaced'

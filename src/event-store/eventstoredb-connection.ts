@@ -3,14 +3,20 @@
  * a node again; the old one is let go once nothing of it is awaited any more.
  */
 import { createRequire } from 'node:module'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { EventStoreDBClient } from '@eventstore/db-client'
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js'
 import { LogError } from './event-store.ts'
 import { assertAddress, withoutPassword } from './eventstoredb-address.ts'
 import { within } from './eventstoredb-deadline.ts'
 
 // Required, not imported: the client finds its connections by the very classes that it loaded.
-const { StreamsClient } = createRequire(import.meta.url)('@eventstore/db-client/generated/streams_grpc_pb.js')
+const require = createRequire(import.meta.url)
+const { StreamsClient, StreamsService } = require('@eventstore/db-client/generated/streams_grpc_pb.js')
+const streams: typeof import('@eventstore/db-client/generated/streams_pb.js') =
+  require('@eventstore/db-client/generated/streams_pb.js')
+const shared: typeof import('@eventstore/db-client/generated/shared_pb.js') =
+  require('@eventstore/db-client/generated/shared_pb.js')
 
 export type LogClient = EventStoreDBClient
 
@@ -68,6 +74,46 @@ export function openBatches(client: LogClient): Promise<Duplex> {
   return inside.GRPCStreamCreator(StreamsClient, 'append', open)()
 }
 
+export interface SubscriptionCall extends Readable {
+  cancel(): void
+}
+
+/** The long call for what is appended to streams whose names match, behind a position; each message as `read` reads it. */
+export function openSubscription(
+  client: LogClient,
+  after: bigint | undefined,
+  streamNameRegex: string,
+  read: (message: Uint8Array) => unknown,
+): Promise<SubscriptionCall> {
+  const inside = insideOf(client)
+  const request = subscriptionRequest(after, streamNameRegex)
+  const bytesOf = () => Buffer.from(request.serializeBinary())
+  const [metadata, options] = inside.callArguments({}, { deadline: Number.POSITIVE_INFINITY })
+  const open = (grpc: GrpcClient) =>
+    grpc.makeServerStreamRequest(StreamsService.read.path, bytesOf, read, request, metadata, options)
+  return inside.GRPCStreamCreator(StreamsClient, 'subscribeToAll', open)()
+}
+
+function subscriptionRequest(after: bigint | undefined, streamNameRegex: string): ReadReq {
+  const all = new streams.ReadReq.Options.AllOptions()
+  if (after === undefined) all.setStart(new shared.Empty())
+  else {
+    const position = String(after)
+    all.setPosition(new streams.ReadReq.Options.Position().setCommitPosition(position).setPreparePosition(position))
+  }
+  const filter = new streams.ReadReq.Options.FilterOptions()
+    .setStreamIdentifier(new streams.ReadReq.Options.FilterOptions.Expression().setRegex(streamNameRegex))
+    .setCount(new shared.Empty())
+    .setCheckpointintervalmultiplier(1)
+  return new streams.ReadReq().setOptions(
+    new streams.ReadReq.Options()
+      .setAll(all)
+      .setSubscription(new streams.ReadReq.Options.SubscriptionOptions())
+      .setUuidOption(new streams.ReadReq.Options.UUIDOption().setString(new shared.Empty()))
+      .setFilter(filter),
+  )
+}
+
 function clientOf(address: string): LogClient {
   assertAddress(address)
   let client: LogClient
@@ -101,7 +147,7 @@ async function letGo(client: LogClient): Promise<void> {
 
 /** Protected members of version 6.2.1, which package.json pins; the tests of the fences hold that they are what they were. */
 interface ClientInside {
-  GRPCStreamCreator(service: unknown, name: string, open: (grpc: GrpcClient) => Duplex): () => Promise<Duplex>
+  GRPCStreamCreator<S>(service: unknown, name: string, open: (grpc: GrpcClient) => S): () => Promise<S>
   callArguments(options: object, callOptions: object): readonly unknown[]
   readonly capabilities: Promise<{ readonly serverVersion: string }>
   getChannel(): Promise<{ close(): void }>
@@ -109,6 +155,7 @@ interface ClientInside {
 
 interface GrpcClient {
   batchAppend(...args: readonly unknown[]): Duplex
+  makeServerStreamRequest(...args: readonly unknown[]): SubscriptionCall
 }
 
 function insideOf(client: LogClient): ClientInside {

@@ -63,7 +63,7 @@ export function openingError(error: unknown, address: string): LogError {
   if (error instanceof LogError) return error
   const place = withoutPassword(address)
   const failure = failureOf(error)
-  const message = messageOf(error)
+  const message = plain(messageOf(error))
   if (failure.type === 'access_denied') {
     return new LogError(
       'log_unusable',
@@ -82,6 +82,17 @@ export function openingError(error: unknown, address: string): LogError {
     ? 'Is it running there, with TLS? For a server without TLS add tls=false.'
     : 'Is it running there, without TLS? For a server with TLS take tls=false away.'
   return new LogError('log_unavailable', `No answer from the server at ${place}: ${message}. ${hint}`, { cause: error })
+}
+
+/** Of what gRPC and OpenSSL say, the part that says something: no status, no addresses in memory, one line. */
+function plain(message: string): string {
+  return message
+    .replace(/\s+/g, ' ')
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/[. ]*Resolution note:.*$/, '')
+    .replace(/[0-9A-F]+:error:[0-9A-F]+:([^:]*):[^:]*:([^:]*):.*$/, '$1: $2')
+    .replace(/[. ]+$/, '')
 }
 
 export function messageOf(error: unknown): string {

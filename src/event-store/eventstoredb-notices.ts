@@ -9,11 +9,11 @@
  * life: every so often the leader is asked what stands behind the last notice; what it knows must have been noticed by the
  * next time.
  */
-import { START, streamNameFilter } from '@eventstore/db-client'
 import type { Advance, LogHealth } from './event-store.ts'
-import type { Connection } from './eventstoredb-connection.ts'
+import { type Connection, openSubscription } from './eventstoredb-connection.ts'
 import { BackOff } from './eventstoredb-deadline.ts'
 import { messageOf } from './eventstoredb-errors.ts'
+import { type Notice, noticeOf } from './eventstoredb-notice.ts'
 import type { Reads } from './eventstoredb-reads.ts'
 
 export interface NoticesOptions {
@@ -112,15 +112,7 @@ export class Notices {
   /** Rejects when the subscription is lost; resolves when the log is closed. */
   #subscribe(client: Connection['client'], onLive: () => void): Promise<void> {
     const { closing, confirmMs, tell, wake } = this.#options
-    const from = this.#position
-    const subscription = client.subscribeToAll({
-      fromPosition: from === undefined ? START : { commit: from, prepare: from },
-      filter: streamNameFilter({
-        regex: EVERY_STREAM_OF_PEOPLE,
-        // A handler that rejects stops the subscription without a word; this one can't.
-        checkpointReached: (_subscription, { commit }) => this.#noticed(commit),
-      }),
-    })
+    const opening = openSubscription(client, this.#position, EVERY_STREAM_OF_PEOPLE, noticeOf)
     return new Promise<void>((resolve, reject) => {
       let isOver = false
       const over = (settle: () => void) => {
@@ -130,7 +122,8 @@ export class Notices {
         this.#isLive = false
         clearTimeout(timer)
         closing.removeEventListener('abort', close)
-        subscription.unsubscribe().catch(() => undefined)
+        // Cancelled in the turn in which it was begun, a call of this gRPC stays open (grpc-node issue 1652).
+        opening.then((call) => setImmediate(() => call.cancel())).catch(() => undefined)
         settle()
       }
       const lose = (why: string) => over(() => reject(new Error(why)))
@@ -139,20 +132,37 @@ export class Notices {
       this.#drop = lose
       closing.addEventListener('abort', close, { once: true })
       if (closing.aborted) close()
-      // The listener stays when the subscription is over: a late error without one would end the process.
-      subscription.on('error', (error) => over(() => reject(error)))
-      // A clean end says nothing either: nobody asked for it.
-      for (const end of ['end', 'close'] as const) subscription.on(end, () => lose('the subscription ended'))
-      subscription.on('confirmation', () => {
-        clearTimeout(timer)
-        if (!isOver) onLive()
-      })
-      subscription.on('data', ({ event }) => {
-        if (isOver || event?.position === undefined) return
-        this.#noticed(event.position.commit)
-        tell({ type: 'appended', stream: event.streamId, revision: Number(event.revision) })
-        wake()
-      })
+      const hear = (notice: Notice) => {
+        if (isOver) return
+        switch (notice.type) {
+          case 'confirmed':
+            clearTimeout(timer)
+            onLive()
+            return
+          case 'checkpoint':
+            this.#noticed(notice.position)
+            return
+          case 'appended':
+            this.#noticed(notice.position)
+            tell({ type: 'appended', stream: notice.stream, revision: notice.revision })
+            wake()
+            return
+          case 'other':
+            return
+          default:
+            notice satisfies never
+        }
+      }
+      opening.then(
+        (call) => {
+          // The listener stays when the subscription is over: a late error without one would end the process.
+          call.on('error', (error) => over(() => reject(error)))
+          // A clean end says nothing either: nobody asked for it.
+          for (const end of ['end', 'close'] as const) call.on(end, () => lose('the subscription ended'))
+          call.on('data', hear)
+        },
+        (error) => over(() => reject(error)),
+      )
     })
   }
 

@@ -76,7 +76,10 @@ export class Reads {
     } catch (error) {
       if (!(error instanceof NotARecord)) throw error
     }
-    // The server reads from the beginning of a record only, and this position is none: look for what lies behind it.
+    // The server reads from the beginning of a record only, and this position is none.
+    const end = await this.end(signal)
+    if (end === undefined || after >= end) return { events: [], through: after, isLast: true }
+    // What lies behind it is found by reading up to it.
     for (let from: bigint | undefined; ; ) {
       const page = await this.#all(from, after, prefixes, signal)
       if (page.isLast || page.through > after) return { ...page, through: page.through > after ? page.through : after }
@@ -132,8 +135,8 @@ export class Reads {
   }
 
   /** The position of the last event of the log, the server's own ones included; undefined in an empty log. */
-  async end(): Promise<bigint | undefined> {
-    const { events } = await this.#page('Reading the end of the log', undefined, (client) =>
+  async end(signal?: AbortSignal): Promise<bigint | undefined> {
+    const { events } = await this.#page('Reading the end of the log', signal, (client) =>
       client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1, requiresLeader: true }),
     )
     return events[0]?.event?.position?.commit

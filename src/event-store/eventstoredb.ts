@@ -27,6 +27,7 @@ import {
   type ReadStreamOptions,
   type StoredEvent,
 } from './event-store.ts'
+import { withoutPassword } from './eventstoredb-address.ts'
 import { Appends } from './eventstoredb-appends.ts'
 import { Connection } from './eventstoredb-connection.ts'
 import { BackOff } from './eventstoredb-deadline.ts'
@@ -48,6 +49,8 @@ export interface EventStoreDbOptions {
   readonly backOffMsMax?: number
   /** How often the leader is asked whether notices are missing. */
   readonly signOfLifeMs?: number
+  /** Refuses (LogError `log_missing`) to begin a log on a server that has none. */
+  readonly mustExist?: boolean
   readonly now?: () => number
   /** From 0 to 1, for jitter. */
   readonly random?: () => number
@@ -91,9 +94,11 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   })
   try {
     await assertServer(forReads, connectionString, appendDeadlineMs)
-    const identity = await identify(appends, reads, () =>
-      logOpened({ logId: newLogId(), timeline: 1 }, now(), randomSalts()),
-    )
+    const identity = await identify(appends, reads, () => {
+      if (options.mustExist)
+        throw new LogError('log_missing', `there is no log at ${withoutPassword(connectionString)}`)
+      return logOpened({ logId: newLogId(), timeline: 1 }, now(), randomSalts())
+    })
     await notices.start(await reads.end())
     return new EventStoreDb({ identity, appends, reads, notices, wakes, listeners, closing, connections, now, random })
   } catch (error) {
@@ -103,6 +108,8 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   }
 }
 
+/** More at once made a server slower to answer and little faster; more events in each made it much faster. */
+const APPENDS_AT_ONCE = 32
 const FOLLOW_RETRY_MS = 1_000
 const FOLLOW_RETRY_MS_MAX = 30_000
 
@@ -120,6 +127,7 @@ interface Parts {
 }
 
 class EventStoreDb implements EventStore {
+  readonly appendsAtOnce = APPENDS_AT_ONCE
   readonly #parts: Parts
   #closedAt: number | undefined
   #closed: Promise<void> | undefined

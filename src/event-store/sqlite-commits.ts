@@ -1,10 +1,11 @@
 /**
  * Commits to the embedded log, and what an error during one means. All of it blocks: it runs on the writer thread.
  *
- *     BEGIN IMMEDIATE ----> appends ----> COMMIT, flushed ----> acknowledged, or a conflict
- *          |                   |              |
- *          busy, read-only     rolled back    disk full: a frame could not be written, and the commit frame is the last
- *          refused             refused                   one, so nothing of it can count: refused
+ *     BEGIN IMMEDIATE ----> appends ----> COMMIT, flushed ----> the file is still in its place: acknowledged, or a conflict
+ *          |                   |              |                             |
+ *          busy, read-only,    rolled back    |                             it is not: unknown
+ *          not in its place    refused        disk full: a frame could not be written, and the commit frame is the last
+ *          refused                                       one, so nothing of it can count: refused
  *                                             else: unknown
  *
  * After an unknown outcome the connection is given up. What is found later is visible but perhaps not durable (seen: with
@@ -16,6 +17,7 @@ import type { AppendAnswer, PackedAppend } from './append-packing.ts'
 import type { RefusalReason } from './event-store.ts'
 import { type AppendsOfOthers, type AppendTable, createAppendTable } from './sqlite-appends.ts'
 import { connect, tryToWrite } from './sqlite-file.ts'
+import { SqlitePlace } from './sqlite-place.ts'
 
 export type WriterHealth =
   | { readonly status: 'ok' }
@@ -43,12 +45,14 @@ interface Trouble {
 
 export class SqliteCommits {
   readonly #options: CommitsOptions
+  readonly #place: SqlitePlace
   #db: Database.Database
   #table: AppendTable
   #trouble: Trouble | undefined
   #reopenAt = 0
   #isLocked = false
   #isFull = false
+  #isWriteAheadLost = false
   /** Streams of appends whose outcome is not known. */
   readonly #inDoubt = new Set<string>()
 
@@ -57,6 +61,7 @@ export class SqliteCommits {
     const opened = openTable(options)
     this.#db = opened.db
     this.#table = opened.table
+    this.#place = opened.place
     try {
       tryToWrite(this.#db)
     } catch (error) {
@@ -83,6 +88,10 @@ export class SqliteCommits {
     } catch (error) {
       return this.#rollBack(error, appends, 'at COMMIT')
     }
+    if (!this.#place.isKept) {
+      this.#secureLostWriteAhead()
+      return this.#cannotTell(appends, this.#place.problem)
+    }
     this.#table.keep()
     if (this.#isFull && answers.some(({ type }) => type === 'acknowledged')) {
       this.#isFull = false
@@ -107,6 +116,10 @@ export class SqliteCommits {
   look(): void {
     if (this.#trouble && !this.#recover()) return
     if (!this.#db.open || this.#isLocked) return
+    if (!this.#place.isKept) {
+      this.#loseFile()
+      return
+    }
     try {
       const others = this.#table.catchUp()
       this.#table.keep()
@@ -123,12 +136,7 @@ export class SqliteCommits {
    */
   checkpoint(): void {
     if (this.#trouble || this.#isLocked || !this.#db.open) return
-    try {
-      const [row] = this.#db.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }] // documented shape of its one row
-      if (row.log > WAL_PAGES_MAX) this.#db.pragma('wal_checkpoint(TRUNCATE)')
-    } catch (error) {
-      sqliteCode(error)
-    }
+    if (this.#tryCheckpoint('PASSIVE') > WAL_PAGES_MAX) this.#tryCheckpoint('TRUNCATE')
   }
 
   /** The last connection to a file cuts the write-ahead log and removes it. */
@@ -146,7 +154,9 @@ export class SqliteCommits {
       try {
         this.#db.exec('BEGIN IMMEDIATE')
         this.#isLocked = true
-        return undefined
+        if (this.#place.isKept) return undefined
+        this.#loseFile()
+        return this.#refusalForTrouble()
       } catch (error) {
         switch (sqliteCode(error)) {
           case 'SQLITE_BUSY':
@@ -170,12 +180,31 @@ export class SqliteCommits {
     this.#table.forget()
     const isCertain = when === 'before COMMIT' || code === 'SQLITE_FULL' || code === 'SQLITE_BUSY'
     if (!isRolledBack || !isCertain) {
-      for (const { stream } of appends) this.#inDoubt.add(stream)
-      this.#giveUp({ kind: 'in_doubt', message: `The outcome of a commit is not known: ${told(error)}.` })
-      return appends.map(() => ({ type: 'unknown', message: `Whether it was stored is not known: ${told(error)}.` }))
+      return this.#cannotTell(appends, told(error))
     }
     const answer = this.#certainRefusal(code, error)
     return appends.map(() => answer)
+  }
+
+  #cannotTell(appends: readonly PackedAppend[], problem: string): AppendAnswer[] {
+    for (const { stream } of appends) this.#inDoubt.add(stream)
+    this.#giveUp({ kind: 'in_doubt', message: `The outcome of a commit is not known: ${problem}.` })
+    return appends.map(() => ({ type: 'unknown', message: `Whether it was stored is not known: ${problem}.` }))
+  }
+
+  #loseFile(): void {
+    if (this.#tryRollBack()) this.#secureLostWriteAhead()
+    this.#giveUp({ kind: 'unavailable', message: `The log can't be written: ${this.#place.problem}.` })
+  }
+
+  /**
+   * What was acknowledged since the last checkpoint stands in a file without a name now: copied before it is given up, it is
+   * there for whoever opens the log anew. Opening it here would not do: who reads still shares the index of the lost file.
+   */
+  #secureLostWriteAhead(): void {
+    if (!this.#place.holdsFile) return
+    this.#isWriteAheadLost = true
+    if (this.#place.hasNoWriteAhead) this.#tryCheckpoint('PASSIVE')
   }
 
   #certainRefusal(code: string, error: unknown): AppendAnswer {
@@ -214,6 +243,17 @@ export class SqliteCommits {
     return !this.#db.inTransaction
   }
 
+  /** The pages in the write-ahead log; 0 where it failed. */
+  #tryCheckpoint(mode: 'PASSIVE' | 'TRUNCATE'): number {
+    try {
+      const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as [{ log: number }] // documented shape of its one row
+      return row.log
+    } catch (error) {
+      sqliteCode(error)
+      return 0
+    }
+  }
+
   #giveUp(trouble: Trouble): void {
     this.#db.close()
     this.#isLocked = false
@@ -237,10 +277,17 @@ export class SqliteCommits {
     if (performance.now() < this.#reopenAt) return false
     this.#reopenAt = performance.now() + REOPEN_EVERY_MS
     const kept = this.#table.keptPosition()
+    // What has taken its place may be a log as well, but not the one that this process remembers.
+    if (this.#isWriteAheadLost) return false
+    if (!this.#place.holdsFile) {
+      if (this.#db.open) this.#loseFile()
+      return false
+    }
     try {
       this.#db.close()
       this.#db = connect(this.#options.path)
       this.#table = createAppendTable(this.#db, this.#options.path, kept)
+      this.#place.opened()
       if (this.#trouble?.kind === 'in_doubt' && !this.#flushAll()) return false
       tryToWrite(this.#db)
     } catch (error) {
@@ -250,6 +297,7 @@ export class SqliteCommits {
       if (!(sqliteCode(error) === 'SQLITE_READONLY')) this.#db.close()
       return false
     }
+    if (!this.#place.isKept) return false
     this.#trouble = undefined
     this.#inDoubt.clear()
     this.#options.onHealth({ status: 'ok' })
@@ -278,13 +326,22 @@ export class SqliteCommits {
   }
 }
 
+interface OpenedTable {
+  readonly db: Database.Database
+  readonly table: AppendTable
+  readonly place: SqlitePlace
+}
+
 /** Other processes that open or close the file just now may hold it for a moment. */
-function openTable({ path, lockWaitMs }: CommitsOptions): { db: Database.Database; table: AppendTable } {
+function openTable({ path, lockWaitMs }: CommitsOptions): OpenedTable {
   const deadline = performance.now() + lockWaitMs
   for (;;) {
+    const place = new SqlitePlace(path)
     const db = connect(path)
     try {
-      return { db, table: createAppendTable(db, path) }
+      const table = createAppendTable(db, path)
+      place.opened()
+      return { db, table, place }
     } catch (error) {
       db.close()
       if (sqliteCode(error) !== 'SQLITE_BUSY' || performance.now() >= deadline) throw error

@@ -5,7 +5,17 @@
  * or not there, of several creators one wins, and an empty file is damage and never an invitation.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, realpathSync, rmSync, statfsSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { LogError, type NewEvent } from './event-store.ts'
@@ -51,9 +61,16 @@ export type Migration = (db: Database.Database) => void
 
 const MIGRATIONS: readonly Migration[] = []
 
-/** Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. */
+/**
+ * Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. Throws
+ * `log_locked` where another process is in the way: to be tried again.
+ */
 export function prepareFile(path: string, first: () => { stream: string; events: readonly NewEvent[] }): void {
-  assertPlace(path)
+  try {
+    assertPlace(path)
+  } catch (error) {
+    throw placeError(error, path)
+  }
   if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, first())
   const db = connect(path)
   try {
@@ -64,10 +81,22 @@ export function prepareFile(path: string, first: () => { stream: string; events:
     // A copy that SQLite's own tools made (VACUUM INTO) has lost this, and with it what the promises rest on.
     db.pragma('journal_mode = WAL')
     // What a crashed process left in the write-ahead log is visible, but perhaps not durable: it is before it counts.
-    db.pragma('wal_checkpoint(TRUNCATE)')
+    secureVisible(db, path)
   } finally {
     db.close()
   }
+}
+
+/** Copies all that is visible into the file and flushes it. Throws `log_locked` while another process keeps it from that. */
+function secureVisible(db: Database.Database, path: string): void {
+  // documented shape of its one row
+  const [row] = db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number; log: number; checkpointed: number }]
+  // Who reads the newest state keeps the write-ahead log from being cut, but all of it is in the file, flushed.
+  if (row.busy === 0 || row.checkpointed === row.log) return
+  throw new LogError(
+    'log_locked',
+    `'${path}' holds ${row.log - row.checkpointed} pages in its write-ahead log that may not be secured, and another process keeps them from being copied. Nothing is lost; open it again when that process has finished reading or writing.`,
+  )
 }
 
 /** A connection with the settings that the promises rest on. Waits for no lock: whoever uses it retries without blocking. */
@@ -169,12 +198,25 @@ const NETWORK_FILE_SYSTEMS = new Map([
   [0x47504653, 'GPFS'],
 ])
 
+/** The usual 255 of file systems, less what is added while the log is made. */
+const FILE_NAME_BYTES_MAX = 200
+
 function assertPlace(path: string): void {
+  if (path.endsWith('/'))
+    throw new LogError('log_unusable', `The log '${path}' is to be a file, and this names a directory.`)
   const directory = dirname(resolve(path))
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw new LogError('log_unusable', `The log '${path}' needs a directory to lie in, and '${directory}' is none.`)
   }
   const file = statSync(path, { throwIfNoEntry: false })
+  const nameBytes = Buffer.byteLength(basename(path))
+  if (file === undefined && nameBytes > FILE_NAME_BYTES_MAX) {
+    const message = `The log '${path}' has a name of ${nameBytes} bytes, and ${FILE_NAME_BYTES_MAX} are the most: SQLite puts files with longer names beside it.`
+    throw new LogError('log_unusable', message)
+  }
+  if (file === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    throw new LogError('log_unusable', `The log '${path}' is a link that leads nowhere.`)
+  }
   // A link leads to where the file really lies, and its locks are taken there.
   const place = file ? realpathSync(path) : directory
   const network = process.platform === 'linux' ? networkFileSystem(statfsSync(place).type) : undefined
@@ -191,6 +233,12 @@ function assertPlace(path: string): void {
       `'${path}' is empty, and a log never is. It was left as it is; remove it to begin a new log, or bring back a copy.`,
     )
   }
+}
+
+/** What a file system says of a path that can be none: too long, through a file, in a circle, not ours to look at. */
+function placeError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || error instanceof LogError || !('code' in error)) return error
+  return new LogError('log_unusable', `The log '${path}' can't be opened: ${error.message}.`, { cause: error })
 }
 
 function create(path: string, first: { stream: string; events: readonly NewEvent[] }): void {
@@ -306,7 +354,7 @@ function isWritable(db: Database.Database): boolean {
     tryToWrite(db)
     return true
   } catch (error) {
-    if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|BUSY|CANTOPEN)/.test(error.code)) return false
+    if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|CANTOPEN)/.test(error.code)) return false
     throw error
   }
 }

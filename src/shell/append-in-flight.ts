@@ -32,6 +32,7 @@ const RESEND_MS_MAX = 2_000
 export class AppendInFlight {
   readonly #parts: InFlightParts
   #batch: PendingBatch | undefined
+  #unknownBecause: string | undefined
   #sentAt = 0
   #isOverdue = false
   #isAbandoned = false
@@ -45,8 +46,14 @@ export class AppendInFlight {
     return this.#batch
   }
 
-  send(batch: PendingBatch, expected: ExpectedRevision): void {
-    void this.sendBy(this.#parts.store, batch, expected).then((result) => this.take(batch, expected, result))
+  /** What the log last said of this append that it could not tell the fate of. */
+  get unknownBecause(): string | undefined {
+    return this.#unknownBecause
+  }
+
+  /** Ends with the first answer, whatever it says. */
+  async send(batch: PendingBatch, expected: ExpectedRevision): Promise<void> {
+    this.take(batch, expected, await this.sendBy(this.#parts.store, batch, expected))
   }
 
   /** Sends by another's right to write; whoever does so hands the answer to `take`. Never rejects. */
@@ -56,6 +63,7 @@ export class AppendInFlight {
     expected: ExpectedRevision,
   ): Promise<AppendResult> {
     this.#batch = batch
+    this.#unknownBecause = undefined
     this.#sentAt = this.#parts.clock.monotonicNow()
     this.#isOverdue = false
     this.#watch()
@@ -66,6 +74,7 @@ export class AppendInFlight {
     if (this.#batch !== batch) return
     if (result.type !== 'unknown') this.#parts.settled(batch, result)
     else {
+      this.#unknownBecause = result.message
       this.#parts.unknown()
       void this.#resend(batch, expected)
     }
@@ -103,6 +112,7 @@ export class AppendInFlight {
       const result = await this.#append(store, batch, expected)
       if (this.#batch !== batch) return
       const isKnown = result.type === 'acknowledged' || (result.type === 'refused' && result.reason === 'conflict')
+      if (!isKnown && 'message' in result) this.#unknownBecause = result.message
       if (isKnown) this.#parts.settled(batch, result)
       else if (this.#isAbandoned) this.#tellOverdue()
       if (isKnown || this.#isAbandoned) return

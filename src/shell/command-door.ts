@@ -7,14 +7,14 @@ import { type Command, type ParsedCommand, parseCommand } from '../authority/com
 import type { Rejection } from '../authority/rejections.ts'
 import type { RegistryName } from '../event-store/stream-names.ts'
 import { addressCommand } from './command-stamp.ts'
-import { contradictionIn } from './contradictions.ts'
+import { type Contradictions, contradictionIn } from './contradictions.ts'
 import type { HotRegistry } from './hot-registry.ts'
 import { outcomeAt } from './outcome-reader.ts'
 import { failureOf } from './registry-loader.ts'
 import { nameFault, type RegistryNames } from './registry-names.ts'
 import type { NodeParts } from './shell-parts.ts'
 import { nodeRejection, SHUTTING_DOWN, unreadable } from './store-refusals.ts'
-import { type Sender, type Settle, type Settlement, SHELL } from './ticket.ts'
+import type { Sender, Settle, Settlement } from './ticket.ts'
 
 export interface SenderOptions extends Partial<Sender> {
   readonly commandId?: string
@@ -28,10 +28,12 @@ const NO_PLACE = { revision: -1, position: 0n }
 export class CommandDoor {
   readonly #parts: NodeParts
   readonly #names: RegistryNames
+  readonly #contradictions: Contradictions
 
-  constructor(parts: NodeParts, names: RegistryNames) {
+  constructor(parts: NodeParts, names: RegistryNames, contradictions: Contradictions) {
     this.#parts = parts
     this.#names = names
+    this.#contradictions = contradictions
   }
 
   /** Commands of one registry are decided in the order of these calls. */
@@ -87,8 +89,8 @@ export class CommandDoor {
     const rejection = await this.#withOutcome(registry, command, result.rejection)
     const contradiction = contradictionIn(command, rejection)
     if (contradiction !== undefined) {
-      const sender: Sender = { ...SHELL, causationId: commandId }
-      registry.submit(addressCommand(contradiction, undefined, this.#parts), sender, () => {})
+      const addressed = addressCommand(contradiction, undefined, this.#parts)
+      void this.#contradictions.record(registry.stream, addressed, commandId)
     }
     return { result: { ...result, rejection } }
   }

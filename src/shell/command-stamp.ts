@@ -7,12 +7,13 @@ import type { Command, Resolved, StampedCommand } from '../authority/commands.ts
 import { claimantOf } from '../authority/commands.ts'
 import type { Limits } from '../authority/events.ts'
 import { type KindDefinitions, resolveKind } from '../authority/kinds.ts'
+import type { NodeTimings } from '../authority/lifecycle-policy.ts'
 import type { RegistryState } from '../authority/registry.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type RandomSource, randomHex, uuidV7 } from '../runtime/ids.ts'
 
-export interface StampSettings {
+export interface StampSettings extends NodeTimings {
   readonly clock: Clock
   readonly random: RandomSource
   readonly kinds: KindDefinitions
@@ -58,7 +59,7 @@ export function stampCommand(
   const stamped = (resolved: Resolved): StampedCommand => ({ command, commandId, digest, at, resolved })
   switch (command.type) {
     case 'RegisterOperation': {
-      const { kindFacts, policy, violations } = resolveKind(settings.kinds, command.kind, command.policy)
+      const { kindFacts, policy, violations } = resolveKind(settings.kinds, command.kind, command.policy, settings)
       const [violation] = violations
       // A command that was accepted before is answered as before, whatever its kind's bounds are now; a retired owner comes first.
       const isAsked = !state.commands.has(commandId) && state.retired === undefined

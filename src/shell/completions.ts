@@ -1,28 +1,13 @@
 /** What has ended, in order: the completion feed with its named cursors, and the collection of what is retained. */
 import type { CommandAnswer } from '../authority/command-answer.ts'
+import type { CompletionPage, CompletionsRequest, OperationSnapshot, Refusable } from '../authority/questions.ts'
 import { type FeedRow, feedPlaceAfter, type RegistryState } from '../authority/registry.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import type { CommandDoor, SenderOptions } from './command-door.ts'
 import { moveCursor as move } from './consumer-cursors.ts'
 import { nameFault, sequenceFault } from './registry-names.ts'
-import { type OperationSnapshot, snapshotOf, stateAt } from './registry-reads.ts'
-import { type NodeParts, type Refusable, withRegistry } from './shell-parts.ts'
-
-export type CompletionPage =
-  | { readonly type: 'entries'; readonly entries: readonly FeedRow[]; readonly watermark: number }
-  | {
-      readonly type: 'gap'
-      readonly requestedAfter: number
-      readonly droppedThrough: number
-      readonly watermark: number
-    }
-
-export interface CompletionsRequest {
-  readonly after: number
-  readonly limit?: number
-  readonly wait?: boolean
-  readonly signal?: AbortSignal
-}
+import { snapshotOf, stateAt } from './registry-reads.ts'
+import { type NodeParts, withRegistry } from './shell-parts.ts'
 
 export interface Collected {
   readonly operations: readonly OperationSnapshot[]

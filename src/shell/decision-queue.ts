@@ -1,6 +1,10 @@
 /**
  * Commands that arrived and are not decided, in order of arrival, and the one place where a command meets the authority:
  * what it accepts joins the pending side, every other decision is withheld.
+ *
+ * A decision that throws is a defect of ours, and of one command: states are values, so whatever threw has changed none,
+ * and what is pending takes a command whole or not at all. That command is refused; stopping its registry would let one
+ * command, sent again and again, keep everybody else from working, and nothing false could be stored meanwhile.
  */
 import type { Command } from '../authority/commands.ts'
 import { decide } from '../authority/decide.ts'
@@ -8,6 +12,7 @@ import type { RegistryState } from '../authority/registry.ts'
 import { type AddressedCommand, type StampSettings, stampCommand } from './command-stamp.ts'
 import type { OpenTickets } from './open-tickets.ts'
 import type { PendingSide } from './pending-side.ts'
+import { appendTooLarge, nodeRejection } from './store-refusals.ts'
 import type { Sender, Settle, Ticket } from './ticket.ts'
 import type { WithheldAnswers } from './withheld-answers.ts'
 
@@ -31,6 +36,8 @@ export interface QueueParts {
   readonly isOpen: () => boolean
   /** There is something to send. */
   readonly onAccepted: () => void
+  /** Deciding it threw. */
+  readonly onFault: (ticket: Ticket, error: unknown) => void
 }
 
 export class DecisionQueue {
@@ -55,24 +62,35 @@ export class DecisionQueue {
     if (this.#isDeciding) return
     this.#isDeciding = true
     const { isOpen } = this.#parts
-    while (isOpen() && this.#waiting.length > 0) {
-      const waiting = this.#waiting.sort((a, b) => a.order - b.order)
-      this.#waiting = []
-      for (const ticket of waiting) {
-        if (isOpen()) this.decide(ticket)
-        else this.#waiting.push(ticket)
+    try {
+      while (isOpen() && this.#waiting.length > 0) {
+        const waiting = this.#waiting.sort((a, b) => a.order - b.order)
+        this.#waiting = []
+        for (const ticket of waiting) {
+          if (isOpen()) this.decide(ticket)
+          else this.#waiting.push(ticket)
+        }
       }
+    } finally {
+      this.#isDeciding = false
     }
-    this.#isDeciding = false
   }
 
   decide(ticket: Ticket): void {
     const { before, pending, tickets } = this.#parts
     for (const { addressed, sender, settle } of before(ticket.addressed.command, pending.state)) {
       // Before the command that they make way for, also when all of them are decided again.
-      this.#decideAlone(tickets.open(addressed, sender, ticket.order - 0.5, settle))
+      this.#decideOrFault(tickets.open(addressed, sender, ticket.order - 0.5, settle))
     }
-    this.#decideAlone(ticket)
+    this.#decideOrFault(ticket)
+  }
+
+  #decideOrFault(ticket: Ticket): void {
+    try {
+      this.#decideAlone(ticket)
+    } catch (error) {
+      this.#parts.onFault(ticket, error)
+    }
   }
 
   #decideAlone(ticket: Ticket): void {
@@ -88,7 +106,13 @@ export class DecisionQueue {
       withheld.withhold(ticket, decision, state.revision)
       return
     }
-    pending.add(ticket, stamped, decision.events)
-    onAccepted()
+    const tooLarge = pending.add(ticket, stamped, decision.events)
+    if (tooLarge === undefined) {
+      onAccepted()
+      return
+    }
+    const refusal = appendTooLarge(tooLarge, stamped.command, state.activeCount)
+    const rejection = nodeRejection(stamped.command, refusal)
+    withheld.withhold(ticket, { type: 'rejected', rejection }, state.revision)
   }
 }

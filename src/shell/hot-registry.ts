@@ -5,7 +5,7 @@
  */
 
 import { answerFromState, nextHeartbeatBefore } from '../authority/command-answer.ts'
-import type { Command } from '../authority/commands.ts'
+import type { Command, StampedCommand } from '../authority/commands.ts'
 import { decide } from '../authority/decide.ts'
 import type { Effect } from '../authority/effects.ts'
 import type { Operation, Outcome } from '../authority/operation.ts'
@@ -176,8 +176,8 @@ export class HotRegistry {
     const operation = durable.state.operations.get(command.id)
     if (operation === undefined || this.#isClosing) return undefined
     if (command.type === 'ReportProgress' && !this.#mayHold(operation)) return undefined
-    const stamped = stampCommand(addressed, durable.state, this.#parts.settings)
-    if (!('resolved' in stamped) || decide(durable.state, stamped).type !== 'accepted') return undefined
+    const stamped = this.#acceptable(addressed, durable.state)
+    if (stamped === undefined) return undefined
     if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(command)
     if (command.type === 'RecordHeartbeat') this.#signs.hear(operation, stamped.at)
     else this.#progress.hold(operation.id, command, addressed, sender)
@@ -185,6 +185,16 @@ export class HotRegistry {
     const answer = answerFromState(operation, durable.state, place)
     const expected = nextHeartbeatBefore(operation, stamped.at)
     return { result: { type: 'answered', answer: { ...answer, changed: true, nextHeartbeatBefore: expected } } }
+  }
+
+  /** Undefined where it is to be decided by the writer, which also knows what to do with a decision that throws. */
+  #acceptable(addressed: AddressedCommand, state: RegistryState): StampedCommand | undefined {
+    try {
+      const stamped = stampCommand(addressed, state, this.#parts.settings)
+      return 'resolved' in stamped && decide(state, stamped).type === 'accepted' ? stamped : undefined
+    } catch {
+      return undefined
+    }
   }
 
   /** Reports on their way count as well: a worker that waits for no answer floods the log no more than one that does. */

@@ -15,19 +15,32 @@ import { PendingBatch, type PendingStep } from './pending-batch.ts'
 import { type LoadedRegistry, UNOPENED } from './registry-loader.ts'
 import type { Sender, Ticket } from './ticket.ts'
 
+export interface AppendBounds {
+  /** Bytes of one append; a wider batch is cut into several appends, a command never. */
+  readonly appendBytesMax: number
+  /** Bytes of an append that terminates an owner: one event names every operation that it ends. */
+  readonly terminationBytesMax: number
+}
+
+/** Events of one command that are more than one append takes: nothing of them is pending. */
+export interface TooLarge {
+  readonly bytes: number
+  readonly bytesMax: number
+}
+
 export class PendingSide {
   readonly #stream: string
   readonly #salts: SaltSource
-  readonly #appendBytesMax: number
+  readonly #bounds: AppendBounds
   #state: RegistryState = UNOPENED.state
   #hash: string = UNOPENED.hash
   /** In the order in which they are to be sent. The last one still takes commands. */
   #batches: PendingBatch[] = []
 
-  constructor(stream: string, salts: SaltSource, appendBytesMax: number) {
+  constructor(stream: string, salts: SaltSource, bounds: AppendBounds) {
     this.#stream = stream
     this.#salts = salts
-    this.#appendBytesMax = appendBytesMax
+    this.#bounds = bounds
   }
 
   get state(): RegistryState {
@@ -38,8 +51,8 @@ export class PendingSide {
     return this.#batches.length === 0
   }
 
-  /** Events of an accepted command, behind everything that is pending. */
-  add(ticket: Ticket, stamped: StampedCommand, events: readonly LifecycleEvent[]): void {
+  /** Events of an accepted command, behind everything that is pending: all of them, or none where they are too large or this throws. */
+  add(ticket: Ticket, stamped: StampedCommand, events: readonly LifecycleEvent[]): TooLarge | undefined {
     const stateBefore = this.#state
     const recorded = recordedEvents(stateBefore.revision, stamped, ticket.sender, events)
     const encoded = encodeEvents({
@@ -51,6 +64,7 @@ export class PendingSide {
     })
     const steps: PendingStep[] = []
     let state = stateBefore
+    let hash = this.#hash
     let bytes = 0
     for (let i = 0; i < recorded.length; i++) {
       const one = recorded[i] as RecordedEvent
@@ -59,15 +73,21 @@ export class PendingSide {
       state = after.state
       bytes += Buffer.byteLength(stored.body) + Buffer.byteLength(stored.content)
       steps.push({ recorded: one, encoded: stored, stateAfter: state, effects: after.effects })
-      this.#hash = stored.hash
+      hash = stored.hash
     }
+    const isTermination = events.some(({ type }) => type === 'OwnerTerminated')
+    const { appendBytesMax, terminationBytesMax } = this.#bounds
+    const bytesMax = isTermination ? Math.max(appendBytesMax, terminationBytesMax) : appendBytesMax
+    if (bytes > bytesMax) return { bytes, bytesMax }
     this.#state = state
+    this.#hash = hash
     let batch = this.#batches[this.#batches.length - 1]
-    if (batch === undefined || !batch.hasRoom(bytes, this.#appendBytesMax)) {
+    if (batch === undefined || !batch.hasRoom(bytes, appendBytesMax)) {
       batch = new PendingBatch()
       this.#batches.push(batch)
     }
     batch.add({ ticket, stateBefore, steps, recorded }, bytes)
+    return undefined
   }
 
   /** The batch to send next. */

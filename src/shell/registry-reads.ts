@@ -1,8 +1,9 @@
 /** Answers from what is durable, at or beyond the head of the stream as of the question. An error is an error, never an empty list. */
-import type { EventMetadata, LifecycleEvent, Limits } from '../authority/events.ts'
+import type { LifecycleEvent } from '../authority/events.ts'
 import { fold, numbersOf } from '../authority/evolve.ts'
 import type { Operation } from '../authority/operation.ts'
-import { type OperationView, viewOf } from '../authority/operation-view.ts'
+import { viewOf } from '../authority/operation-view.ts'
+import type { HistoryEntry, OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
 import { EMPTY_REGISTRY, type RegistryState } from '../authority/registry.ts'
 import { decodeEvent } from '../event-store/event-codec.ts'
 import type { EventReader } from '../event-store/event-store.ts'
@@ -10,28 +11,6 @@ import type { RegistryName } from '../event-store/stream-names.ts'
 import type { HotRegistry } from './hot-registry.ts'
 import { stoppedBy } from './registry-loader.ts'
 import { type NodeParts, withRegistry } from './shell-parts.ts'
-
-export interface OperationSnapshot extends OperationView, RegistryName {
-  readonly watchers: number
-}
-
-export interface RegistryOverview extends RegistryName {
-  readonly registryId?: string
-  readonly limits: Limits
-  readonly retired: boolean
-  readonly active: number
-  readonly retained: number
-  readonly waits: number
-  readonly watermark: number
-  readonly revision: number
-}
-
-export interface HistoryEntry {
-  readonly revision: number
-  readonly position: bigint
-  readonly event: LifecycleEvent
-  readonly metadata: EventMetadata
-}
 
 export function snapshot(parts: NodeParts, name: RegistryName, id: string): Promise<OperationSnapshot | undefined> {
   return withRegistry(parts, name, (registry) => {

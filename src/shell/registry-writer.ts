@@ -11,25 +11,29 @@
  */
 import { answerFromEvents, answerFromState, type Place } from '../authority/command-answer.ts'
 import type { RegistryState, RememberedCommand } from '../authority/registry.ts'
+import { waitView } from '../authority/wait-view.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import { type EventAppender, type EventStore, type ExpectedRevision, LogError } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 import { type Clock, pause } from '../runtime/clock.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
+import type { AppendSlots } from './append-slots.ts'
 import type { AddressedCommand, StampSettings } from './command-stamp.ts'
 import { type Before, DecisionQueue } from './decision-queue.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
 import { HeadReader } from './head-reader.ts'
 import { OpenTickets } from './open-tickets.ts'
 import type { PendingBatch } from './pending-batch.ts'
-import { PendingSide } from './pending-side.ts'
+import { type AppendBounds, PendingSide } from './pending-side.ts'
 import { failureOf, type LoadedRegistry, loadRegistry, RegistryStopped } from './registry-loader.ts'
 import { rememberedAnswer } from './remembered-answer.ts'
 import {
   contention,
+  INTERNAL_ERROR,
   NOT_STORED,
-  OUTCOME_UNKNOWN,
   OVERLOADED,
+  outcomeUnknown,
   refusedByLog,
   SHUTTING_DOWN,
   unreadable,
@@ -37,8 +41,7 @@ import {
 import type { Eventless, Sender, Settle, Ticket } from './ticket.ts'
 import { WithheldAnswers } from './withheld-answers.ts'
 
-export interface WriterSettings extends StampSettings {
-  readonly appendBytesMax: number
+export interface WriterSettings extends StampSettings, AppendBounds {
   readonly commandsQueuedMax: number
   readonly conflictsMax: number
   /** After so long an append without an answer, or with an unknown one, its callers are told; it goes on being resolved. */
@@ -51,7 +54,10 @@ export interface WriterParts {
   readonly settings: WriterSettings
   readonly clock: Clock
   readonly salts: SaltSource
+  /** Shared by all writers of a node. */
+  readonly slots: AppendSlots
   readonly snapshots: SnapshotCache | undefined
+  readonly log: WarningLog
   /** Called for each effect after its event is durable, in order. Must not throw. */
   readonly runEffect: RunEffect
   readonly before: Before
@@ -97,7 +103,7 @@ export class RegistryWriter {
     this.#heads = new HeadReader(store, stream)
     this.#followed = new FollowedState(store, stream, runEffect)
     this.#tickets = new OpenTickets(() => this.durable)
-    this.#pending = new PendingSide(stream, salts, settings.appendBytesMax)
+    this.#pending = new PendingSide(stream, salts, settings)
     this.#inFlight = new AppendInFlight({
       store,
       stream,
@@ -126,6 +132,7 @@ export class RegistryWriter {
       before: parts.before,
       isOpen: () => this.#mode === 'ready',
       onAccepted: () => this.#scheduleSend(),
+      onFault: (ticket, error) => this.#faulted(ticket, error),
     })
     this.loaded = this.#load()
   }
@@ -240,18 +247,27 @@ export class RegistryWriter {
     if (this.#mode === 'ready' && !this.#followForeign()) this.#queue.decideAll()
   }
 
-  /** Commands that are issued together travel together: the append leaves when the caller's turn is over. */
+  /** Commands that are issued together travel together: the append leaves when the caller's turn is over, and a slot is free. */
   #scheduleSend(): void {
     if (this.#inFlight.batch !== undefined || this.#isSendScheduled) return
     this.#isSendScheduled = true
-    queueMicrotask(this.#send)
+    queueMicrotask(() => this.#parts.slots.request(this.#send))
   }
 
-  readonly #send = (): void => {
+  /** An assumption of ours broke while this one was decided: nothing of it is stored, and others are decided as ever. */
+  #faulted(ticket: Ticket, error: unknown): void {
+    const { stream, log } = this.#parts
+    const { command, commandId } = ticket.addressed
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    log.warn({ stream, command: command.type, commandId, error: told }, 'a command could not be decided: a defect')
+    this.#tickets.refuse(ticket, INTERNAL_ERROR)
+  }
+
+  readonly #send = (): Promise<void> | undefined => {
     this.#isSendScheduled = false
-    if (this.#inFlight.batch !== undefined) return
+    if (this.#inFlight.batch !== undefined) return undefined
     const batch = this.#pending.shift()
-    if (batch !== undefined) this.#inFlight.send(batch, this.#expected())
+    return batch && this.#inFlight.send(batch, this.#expected())
   }
 
   #settled(batch: PendingBatch, fate: Fate): void {
@@ -344,7 +360,8 @@ export class RegistryWriter {
   #giveUpWaiting(): void {
     this.#unresolved()
     this.#hasGivenUp = true
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
   }
 
@@ -361,7 +378,7 @@ export class RegistryWriter {
         const { state, position } = this.durable
         const operation = 'id' in command && command.id !== undefined ? state.operations.get(command.id) : undefined
         const answer = answerFromState(operation, state, { revision: state.revision, position })
-        const waiting = decision.wait === undefined ? {} : { wait: decision.wait }
+        const waiting = decision.wait === undefined ? {} : { wait: waitView(decision.wait) }
         this.#tickets.settle(ticket, { result: { type: 'answered', answer: { ...answer, ...waiting } } })
         return
       }
@@ -442,7 +459,8 @@ export class RegistryWriter {
     if (this.#failure !== undefined) return
     this.#failure = failure
     this.#mode = 'failed'
-    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, OUTCOME_UNKNOWN)
+    const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
+    for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#inFlight.clear()
     for (const ticket of [...this.#undo(), ...this.#withheld.takeAll(), ...this.#queue.takeAll()]) {
       this.#tickets.refuse(ticket, unreadable(failure))

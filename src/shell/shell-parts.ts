@@ -1,6 +1,5 @@
 /** What every part of the shell is handed: the log, time, randomness, settings, and the registries in memory. */
 import type { Bounds } from '../authority/bounds.ts'
-import type { Rejection } from '../authority/rejections.ts'
 import type { SaltSource } from '../event-store/event-codec.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
@@ -8,6 +7,7 @@ import { type RegistryName, registryStream } from '../event-store/stream-names.t
 import { ChannelClosed } from '../runtime/channel-closed.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { RandomSource } from '../runtime/ids.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
 import type { HotRegistry, HotSettings } from './hot-registry.ts'
 import type { Registries, RegistriesSettings } from './registries.ts'
 
@@ -23,16 +23,15 @@ export interface ShellParts {
   readonly random: RandomSource
   readonly snapshots?: SnapshotCache
   readonly salts?: SaltSource
+  /** For what nobody awaits; default: the console. */
+  readonly log?: WarningLog
 }
 
 export interface NodeParts extends ShellParts {
   readonly salts: SaltSource
+  readonly log: WarningLog
   readonly registries: Registries
 }
-
-export type Refusable<T> =
-  | { readonly type: 'answered'; readonly answer: T }
-  | { readonly type: 'refused'; readonly rejection: Rejection }
 
 /**
  * Works with a registry whose durable state is at or beyond the head of its stream, and keeps it in memory meanwhile.

@@ -5,46 +5,48 @@
  *     send -> checked -> its registry's writer -> answer or refusal (values, never exceptions)
  *     reads -> the registry at or beyond the head of its stream
  */
+
 import type { CommandResult } from '../authority/command-answer.ts'
 import type { Outcome } from '../authority/operation.ts'
+import type {
+  CompletionPage,
+  CompletionsRequest,
+  HistoryEntry,
+  OperationSnapshot,
+  Refusable,
+  RegistryOverview,
+  WaitAnswer,
+  WaitRequest,
+} from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
+import { CONSOLE_LOG } from '../runtime/warning-log.ts'
+import { AppendSlots } from './append-slots.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
-import {
-  type Collected,
-  type CompletionPage,
-  type CompletionsRequest,
-  collect,
-  completions,
-  moveCursor,
-} from './completions.ts'
+import { type Collected, collect, completions, moveCursor } from './completions.ts'
 import { readCursor } from './consumer-cursors.ts'
+import { Contradictions } from './contradictions.ts'
 import type { AbortCause } from './lease-signals.ts'
 import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
-import {
-  type HistoryEntry,
-  history,
-  list,
-  type OperationSnapshot,
-  overview,
-  type RegistryOverview,
-  snapshot,
-} from './registry-reads.ts'
-import type { NodeParts, Refusable, ShellParts } from './shell-parts.ts'
-import { onLease, outcome, type WaitAnswer, type WaitRequest, wait } from './waiting.ts'
+import { history, list, overview, snapshot } from './registry-reads.ts'
+import type { NodeParts, ShellParts } from './shell-parts.ts'
+import { onLease, outcome, wait } from './waiting.ts'
 
 export class Shell {
   readonly #parts: NodeParts
+  readonly #contradictions: Contradictions
   readonly #door: CommandDoor
   #closing: Promise<void> | undefined
 
   constructor(parts: ShellParts) {
-    const { store, settings, clock, snapshots, salts = randomSalts() } = parts
-    const registries = new Registries({ store, settings, clock, salts, snapshots }, settings)
-    this.#parts = { ...parts, salts, registries }
-    this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds))
+    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
+    const slots = new AppendSlots(clock, store.appendsAtOnce)
+    const registries = new Registries({ store, settings, clock, salts, slots, snapshots, log }, settings)
+    this.#parts = { ...parts, salts, log, registries }
+    this.#contradictions = new Contradictions({ registries, clock, log })
+    this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
   }
 
   /** Registries in memory, and what they take there, by estimate. */
@@ -132,6 +134,7 @@ export class Shell {
 
   /** Refuses new commands, finishes what is under way, writes signs of life, tells all who wait. Twice is once. */
   close(): Promise<void> {
+    this.#contradictions.close()
     this.#closing ??= this.#parts.registries.close()
     return this.#closing
   }

@@ -8,12 +8,17 @@ export interface NodeRefusal {
   readonly code: RejectionCode
   readonly message: string
   readonly isRetryable: boolean
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
-export const OUTCOME_UNKNOWN: NodeRefusal = {
-  code: 'outcome_unknown',
-  message: 'nobody knows yet whether it was stored: send it again under the same command id',
-  isRetryable: true,
+/** `why` is what the log said last, where it said anything. */
+export function outcomeUnknown(why?: string): NodeRefusal {
+  const said = why === undefined ? '' : ` (${why})`
+  return {
+    code: 'outcome_unknown',
+    message: `nobody knows yet whether it was stored${said}: send it again under the same command id`,
+    isRetryable: true,
+  }
 }
 /** Decided, or to be decided, on top of an append of which nobody knows. */
 export const NOT_STORED: NodeRefusal = {
@@ -32,6 +37,28 @@ export const SHUTTING_DOWN: NodeRefusal = {
   isRetryable: false,
 }
 
+/** A defect of this program, told in its log. What was decided before and comes after is not touched by it. */
+export const INTERNAL_ERROR: NodeRefusal = {
+  code: 'internal_error',
+  message:
+    'this node could not decide it, which is a defect of Verdict; nothing of it was stored, and the log tells more',
+  isRetryable: false,
+}
+
+/** More than one append takes, and a command is never cut in two. */
+export function appendTooLarge(
+  { bytes, bytesMax }: { readonly bytes: number; readonly bytesMax: number },
+  { type }: Command,
+  active: number,
+): NodeRefusal {
+  const wayOut =
+    type === 'TerminateOwner' || type === 'RetireOwner'
+      ? `the ${active} active operations end in one event, or not at all: end some of them one by one first (CancelOperation), and send it again`
+      : 'say less in it'
+  const message = `its events take ${bytes} bytes, and one append at most ${bytesMax}: ${wayOut}`
+  return { code: 'append_too_large', message, isRetryable: false, facts: { bytes, bytesMax } }
+}
+
 export function contention(conflictsMax: number): NodeRefusal {
   const message = `lost ${conflictsMax} races for the next revision: try again`
   return { code: 'contention', message, isRetryable: true }
@@ -44,9 +71,9 @@ export function unreadable(failure: RegistryStopped | LogError): NodeRefusal {
     : { code: 'store_unavailable', message: failure.message, isRetryable: true }
 }
 
-export function nodeRejection(command: Command, { code, message, isRetryable }: NodeRefusal): Rejection {
+export function nodeRejection(command: Command, { code, message, isRetryable, facts: more }: NodeRefusal): Rejection {
   const operationId = 'id' in command && command.id !== undefined ? { operationId: command.id } : undefined
-  const facts = { command: command.type, ...operationId, retryable: isRetryable }
+  const facts = { command: command.type, ...operationId, ...more, retryable: isRetryable }
   return { code, message: `${command.type} refused: ${message}`, facts }
 }
 

@@ -1,7 +1,9 @@
 /** Those who want to know how operations end: one outcome, or a wait for several. And workers, about their leases. */
 import type { Outcome } from '../authority/operation.ts'
-import { type EndedWait, type Wait, winnerOf } from '../authority/registry.ts'
+import type { Refusable, WaitAnswer, WaitMember, WaitRequest } from '../authority/questions.ts'
+import type { EndedWait } from '../authority/registry.ts'
 import { isTerminal, type PresentStatus } from '../authority/status.ts'
+import { type WaitEnding, type WaitView, waitView } from '../authority/wait-view.ts'
 import { LogError } from '../event-store/event-store.ts'
 import type { RegistryName } from '../event-store/stream-names.ts'
 import { sleep } from '../runtime/clock.ts'
@@ -9,30 +11,7 @@ import type { CommandDoor, SenderOptions } from './command-door.ts'
 import type { HotRegistry } from './hot-registry.ts'
 import type { AbortCause } from './lease-signals.ts'
 import { outcomeAt } from './outcome-reader.ts'
-import { type NodeParts, type Refusable, withRegistry } from './shell-parts.ts'
-
-export interface WaitMember {
-  readonly id: string
-  readonly number: number
-  readonly outcome?: Outcome
-}
-
-export interface WaitAnswer {
-  readonly waitId: string
-  readonly mode: Wait['mode']
-  readonly ending: EndedWait['ending']
-  readonly members: readonly WaitMember[]
-  readonly winner?: string
-}
-
-export interface WaitRequest {
-  readonly mode: Wait['mode']
-  readonly ids: readonly string[]
-  readonly waitId?: string
-  readonly runId?: string
-  readonly deadlineAt?: number
-  readonly signal?: AbortSignal
-}
+import { type NodeParts, withRegistry } from './shell-parts.ts'
 
 const LEASE_RETRY_MS = 1_000
 
@@ -74,8 +53,11 @@ export async function wait(
   const begun = result.answer.wait
   if (begun === undefined) throw new Error(`${type} was answered without its wait`)
   return withRegistry(parts, name, async (registry) => {
-    const ended = 'ending' in begun ? begun : await waitEnded(door, name, registry, begun, signal)
-    return { type: 'answered', answer: await waitAnswer(parts, registry, ended) }
+    if (begun.ending !== undefined) {
+      return { type: 'answered', answer: await waitAnswer(parts, registry, begun, begun.ending) }
+    }
+    const ended = await waitEnded(door, name, registry, begun, signal)
+    return { type: 'answered', answer: await waitAnswer(parts, registry, waitView(ended), ended.ending) }
   })
 }
 
@@ -83,7 +65,7 @@ async function waitEnded(
   door: CommandDoor,
   name: RegistryName,
   registry: HotRegistry,
-  { waitId }: Wait,
+  { waitId }: WaitView,
   signal: AbortSignal | undefined,
 ): Promise<EndedWait> {
   try {
@@ -96,9 +78,13 @@ async function waitEnded(
   }
 }
 
-async function waitAnswer({ store }: NodeParts, registry: HotRegistry, ended: EndedWait): Promise<WaitAnswer> {
-  const { waitId, mode, ending } = ended
-  const members: WaitMember[] = []
+async function waitAnswer(
+  { store }: NodeParts,
+  registry: HotRegistry,
+  { waitId, mode, members, winner }: WaitView,
+  ending: WaitEnding,
+): Promise<WaitAnswer> {
+  const told: WaitMember[] = []
   // One event may end thousands of members.
   const read = new Map<number, Promise<Outcome>>()
   const outcomeOf = (revision: number): Promise<Outcome> => {
@@ -106,16 +92,13 @@ async function waitAnswer({ store }: NodeParts, registry: HotRegistry, ended: En
     read.set(revision, known)
     return known
   }
-  for (const { id, number } of ended.members) {
-    const revision = ended.reached.get(number)
+  for (const { id, number, terminalRevision } of members) {
     const held = registry.writer.durable.state.operations.get(id)
     const known = held?.number === number ? held.outcome : undefined
-    const told = known ?? (revision === undefined ? undefined : await outcomeOf(revision))
-    members.push(told === undefined ? { id, number } : { id, number, outcome: told })
+    const outcome = known ?? (terminalRevision === undefined ? undefined : await outcomeOf(terminalRevision))
+    told.push(outcome === undefined ? { id, number } : { id, number, outcome })
   }
-  const first = mode === 'any' && ending === 'satisfied' ? winnerOf(ended) : undefined
-  const winner = ended.members.find(({ number }) => number === first)?.id
-  return { waitId, mode, ending, members, ...(winner === undefined ? {} : { winner }) }
+  return { waitId, mode, ending, members: told, ...(winner === undefined ? {} : { winner }) }
 }
 
 /** A log that is away for a while tells nothing about a lease: then it is asked again. */

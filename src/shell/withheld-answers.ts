@@ -1,7 +1,7 @@
 /**
- * Decisions without events: refusals, and answers that all is so already. Such a decision leaves only when it is true for
- * good: the state that it was taken on is durable, and a head of the stream that was read after the command arrived was not
- * beyond that state. Otherwise it is decided again.
+ * Decisions without events: refusals, answers that all is so already, and repetitions, whose first answer is told with how
+ * the operation stands now. Such a decision leaves only when it is true for good: the state that it was taken on is durable,
+ * and a head of the stream that was read after the command arrived was not beyond that state. Otherwise it is decided again.
  */
 import type { Place } from '../authority/command-answer.ts'
 import type { HeadReader } from './head-reader.ts'
@@ -31,7 +31,7 @@ export class WithheldAnswers {
     const position = revision === durable.state.revision ? durable.position : undefined
     ticket.withheld = { decision, revision, position }
     this.#tickets.add(ticket)
-    if (decision.type === 'remembered' || ticket.headRevision !== undefined) {
+    if (ticket.headRevision !== undefined) {
       this.#release(ticket)
       return
     }
@@ -78,11 +78,9 @@ export class WithheldAnswers {
     const { decision, revision } = withheld
     const durable = this.#parts.durable()
     if (revision > durable.state.revision) return
-    const isTrueForGood = decision.type === 'remembered'
-    if (headRevision === undefined && !isTrueForGood) return
+    if (headRevision === undefined) return
     this.#tickets.delete(ticket)
-    const isOutdated = headRevision !== undefined && headRevision > revision
-    if (isTrueForGood || !isOutdated)
+    if (headRevision <= revision)
       this.#parts.answer(ticket, decision, { revision, position: withheld.position ?? durable.position })
     else this.#parts.decideAgain(ticket, headRevision)
   }

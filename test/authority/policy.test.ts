@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type KindDefinitions, kindViolations, resolveKind } from '../../src/authority/kinds.ts'
+import { judge } from '../../src/authority/freshness.ts'
+import { type KindDefinitions, kindDefinitionSchema, kindViolations, resolveKind } from '../../src/authority/kinds.ts'
 import {
   boundViolations,
   DEFAULT_POLICY,
@@ -95,6 +96,24 @@ describe('timing rules', () => {
       'queue.workerStopWaitMs > maxRuntimeMs',
       { workerStopWaitMs: 80_000, maxRuntimeMs: 80_000 },
     ],
+    [
+      'the queue does not hand out again what its own time-out lets run',
+      policy({ queue: { ...queue, jobTimeoutMs: 90_000 } }),
+      'jobTimeoutMs < queue.retryAfterMs - queue.safetyMarginMs',
+      { jobTimeoutMs: 90_000, retryAfterMs: 100_000, safetyMarginMs: 10_000 },
+    ],
+    [
+      'a stopping worker is given the time of what its queue lets run',
+      policy({ queue: { ...queue, jobTimeoutMs: 80_000, workerStopWaitMs: 80_000 } }),
+      'queue.workerStopWaitMs > jobTimeoutMs',
+      { workerStopWaitMs: 80_000, jobTimeoutMs: 80_000 },
+    ],
+    [
+      'the first delay of a retry is its shortest',
+      policy({ retry: { ...DEFAULT_POLICY.retry, backoff: { initialMs: 2, factor: 2, maxMs: 1, jitter: 0 } } }),
+      'retry.backoff.initialMs <= retry.backoff.maxMs',
+      { initialMs: 2, maxMs: 1 },
+    ],
   ]
 
   test.each(cases)('B5: %s, else kind, numbers, rule and way out are named', (_name, wrong, rule, numbers) => {
@@ -104,6 +123,18 @@ describe('timing rules', () => {
     for (const part of ['export', rule, ...Object.values(numbers).map(String)])
       expect(violation?.message).toContain(part)
     expect(violation?.message).toMatch(/: (raise|lower) /)
+  })
+
+  test('B5: progress that a node holds back is written before it could pass for none', () => {
+    const stuck = policy({ progressTimeoutMs: 1_000 })
+    expect(policyViolations('k', stuck, { progressCoalesceMs: 999 })).toEqual([])
+    expect(policyViolations('k', stuck, { progressCoalesceMs: 1_000 })).toMatchObject([
+      {
+        rule: 'progressCoalesceMs < progressTimeoutMs',
+        numbers: { progressCoalesceMs: 1_000, progressTimeoutMs: 1_000 },
+        message: expect.stringMatching(/: raise progressTimeoutMs, or lower the setting progressCoalesceMs/),
+      },
+    ])
   })
 
   test('B5: hold for the defaults, and exactly up to their bound', () => {
@@ -117,6 +148,38 @@ describe('timing rules', () => {
     expect(kindViolations(kinds).map(({ kind, rule }) => [kind, rule])).toEqual([
       ['bad', '2 x heartbeatIntervalMs + 100 < staleAfterMs'],
     ])
+  })
+})
+
+describe('bounds of a kind', () => {
+  const violations = (definition: KindDefinitions[string]) =>
+    kindViolations({ k: definition }).map(({ message }) => message)
+
+  test('B5: that nothing fits between are told at the start', () => {
+    expect(violations({ bounds: { staleAfterMs: { minMs: 600_000, maxMs: 300_000 } } })).toEqual([
+      'bounds of kind "k": the least staleAfterMs <= the largest does not hold (min = 600000, max = 300000): lower the one, or raise the other',
+    ])
+  })
+
+  test('B5: that the kind leaves by itself are told at the start', () => {
+    const bounds = { staleAfterMs: { minMs: 60_000 } }
+    expect(violations({ policy: { staleAfterMs: 30_000 }, bounds })).toEqual([
+      expect.stringContaining('staleAfterMs = 30000 leaves the bounds 60000..'),
+    ])
+    expect(violations({ policy: { staleAfterMs: 60_000 }, bounds })).toEqual([])
+  })
+
+  test('may leave out what the kind does not say: they bound what operations ask for', () => {
+    expect(violations({ bounds: { maxRuntimeMs: { maxMs: HOUR } } })).toEqual([])
+  })
+
+  test('know every duration and nothing else', () => {
+    const bounded = (name: string) => kindDefinitionSchema.safeParse({ bounds: { [name]: { maxMs: 1 } } }).success
+    const durations = Object.entries(DEFAULT_POLICY).flatMap(([name, value]) =>
+      value === null || typeof value === 'number' ? [name] : [],
+    )
+    expect(durations.filter((name) => name !== 'queue').filter((name) => !bounded(name))).toEqual([])
+    expect(['queue', 'retry', 'staleAfter', 'toString'].filter(bounded)).toEqual([])
   })
 })
 
@@ -140,6 +203,14 @@ describe('an operation of its own mind', () => {
     expect(violation?.message).toContain(`maxRuntimeMs = ${told}`)
   })
 
+  test('B16: a number that follows another stays within its bounds as well', () => {
+    const bounds = { heartbeatIntervalMs: { minMs: 10_000 } }
+    expect(resolveKind({ k: { bounds } }, 'k', { staleAfterMs: 9_000 }).violations).toMatchObject([
+      { rule: expect.stringContaining('<= heartbeatIntervalMs <='), numbers: { heartbeatIntervalMs: 3_000 } },
+    ])
+    expect(resolveKind({ k: { bounds } }, 'k', { staleAfterMs: 30_000 }).violations).toEqual([])
+  })
+
   test('B16: bounds that are not named leave a number free', () => {
     expect(boundViolations('k', { ...DEFAULT_POLICY, maxRuntimeMs: 1 }, {})).toEqual([])
   })
@@ -157,5 +228,42 @@ describe('an operation of its own mind', () => {
     expect(before.when({ type: 'RequestCancel', id: 'a' }).decision).toMatchObject({
       events: [{ type: 'CancelRequested', facts: { deadlineAt: before.at + 77 } }],
     })
+  })
+
+  test('B16: alive but without progress it is found stuck; with progress, and without the rule, it is not', () => {
+    const registered = (progressTimeoutMs: number | null) =>
+      specification()
+        .given({ type: 'RegisterOperation', id: 'a', kind: 'k', policy: { progressTimeoutMs }, claim: {} })
+        .after(2 * MINUTE)
+        .given({ type: 'RecordSigns', signs: [[1, 1_000_000 + 2 * MINUTE]] })
+        .after(2 * MINUTE)
+    const judged = ({ state, at }: ReturnType<typeof registered>) => {
+      const operation = state.operations.get('a')
+      if (operation === undefined) throw new Error('a is not there')
+      return judge(operation, at, 0)
+    }
+    const evidence = (at: number) =>
+      ({ rule: 'progress', attempt: 1, lastRevision: 3, judgedAt: at, graceMs: 0 }) as const
+    const verdict = {
+      type: 'ReconcileOperation',
+      id: 'a',
+      reasonCode: 'run.stalled',
+      disposition: { type: 'fail' },
+    } as const
+
+    const stuck = registered(3 * MINUTE)
+    expect(judged(stuck)).toMatchObject({ freshness: 'likely_stale', rule: 'progress', sinceAt: 1_000_000 })
+    expect(stuck.when({ ...verdict, evidence: evidence(stuck.at) }).decision).toMatchObject({
+      events: [{ type: 'OperationFailed', facts: { reasonCode: 'run.stalled' } }],
+    })
+
+    const moving = stuck.given({ type: 'ReportProgress', id: 'a', leaseEpoch: 2, processed: 1 })
+    expect(judged(moving)).toMatchObject({ freshness: 'fresh' })
+    expect(moving.when({ ...verdict, evidence: evidence(moving.at) }).decision).toMatchObject({
+      type: 'rejected',
+      rejection: { code: 'evidence_outdated' },
+    })
+
+    expect(judged(registered(null))).toMatchObject({ freshness: 'fresh', rule: 'sign' })
   })
 })

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { OperationSnapshot } from '../../src/client/door.ts'
+import type { OperationSnapshot } from '../../src/authority/questions.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { CommandLine, verdict } from './support/command-line.ts'
@@ -48,10 +48,9 @@ describe('verdict run', () => {
 
   test('passes bytes through untouched, in both directions', async () => {
     const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-    const line = new CommandLine(
-      ['run', '--data', data, ...script('process.stdin.pipe(process.stdout)')],
-      'x'.repeat(1_000_000),
-    )
+    const line = new CommandLine(['run', '--data', data, ...script('process.stdin.pipe(process.stdout)')], {
+      input: 'x'.repeat(1_000_000),
+    })
     expect((await line.ended).stdout.length).toBe(1_000_000)
     const bytes = await run(...script(`process.stdout.write(Buffer.from(Array.from({ length: 256 }, (_, b) => b)))`))
     expect(bytes.stdout.equals(all)).toBe(true)

@@ -86,6 +86,61 @@ const METHODS: { readonly [T in CommandType]: (verdict: Verdict, clock: HandMove
   CollectCompleted: (verdict) => verdict.owner('default').collect(),
 }
 
+/** Everything that doors answer goes over a wire: positions as decimal strings, all else as it is. */
+const overTheWire = (answer: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    (name, value) => (name === 'position' ? BigInt(value) : value),
+  )
+
+test.each(Object.keys(COMMAND_SCHEMAS) as CommandType[])(
+  '%s is answered in plain data, whole over a wire',
+  async (type) => {
+    const clock = new HandMovedClock()
+    const answers: unknown[] = []
+    const kept = async <T>(answering: Promise<T>): Promise<T> => {
+      const answer = await answering
+      answers.push(answer)
+      return answer
+    }
+    const verdict = await openedThrough(
+      (door) => ({
+        send: (...args) => kept(door.send(...args)),
+        wait: (...args) => kept(door.wait(...args)),
+        collect: (...args) => kept(door.collect(...args)),
+      }),
+      { clock, kinds: KINDS },
+    )
+    await METHODS[type](verdict, clock)
+    expect(answers.length).toBeGreaterThan(0)
+    for (const answer of answers) {
+      // Strictly: no prototype of ours, no field that is undefined, nothing that JSON leaves out.
+      expect(overTheWire(answer)).toStrictEqual(answer)
+      expect(structuredClone(answer)).toStrictEqual(answer)
+    }
+  },
+)
+
+test('a wait is answered with its members in the order asked, those that ended with their revision', async () => {
+  const clock = new HandMovedClock()
+  const verdict = await openedThrough(() => ({}), { clock })
+  await verdict.register('k', { id: 'a' })
+  await verdict.register('k', { id: 'b' })
+  const deadlineAt = clock.now() + 1_000
+  const members = [
+    { id: 'b', number: 2 },
+    { id: 'a', number: 1 },
+  ]
+  const begin = { type: 'BeginWaitAll', waitId: 'w', runId: 'r', ids: ['b', 'a'], deadlineAt } as const
+  const began = await verdict.send(begin)
+  expect(began.wait).toEqual({ waitId: 'w', mode: 'all', runId: 'r', members, deadlineAt })
+  const { revision } = await verdict.send({ type: 'AbortProvisioning', id: 'a' })
+  const attached = await verdict.send(begin)
+  expect(attached.wait?.members).toEqual([members[0], { ...members[1], terminalRevision: revision }])
+  const first = await verdict.send({ type: 'BeginWaitAny', waitId: 'x', ids: ['b', 'a'], deadlineAt })
+  expect(first.wait).toMatchObject({ ending: 'satisfied', winner: 'a' })
+})
+
 test.each(Object.keys(COMMAND_SCHEMAS) as CommandType[])('%s is sent by a method of its own', async (type) => {
   const clock = new HandMovedClock()
   const sent: unknown[] = []

@@ -27,6 +27,40 @@ describe('a log is not opened', () => {
   })
 })
 
+describe('options of openVerdict', () => {
+  const told = async (options: unknown) => {
+    const error = await thrownBy(openVerdict('memory:', wrong(options)))
+    expect(error).toBeInstanceOf(SettingsError)
+    return (error as SettingsError).message
+  }
+
+  test.each([
+    [null, 'options: expected an object, got null'],
+    [[], 'options: expected an object, got a list'],
+    ['memory:', 'options: expected an object, got memory:'],
+    [{ settings: null }, 'settings: expected an object, got null'],
+    [{ kinds: null }, 'kinds: expected an object, got null'],
+    [{ kinds: [] }, 'kinds: expected an object, got a list'],
+    [{ limits: null }, 'limits: expected an object, got null'],
+    [{ worker: null }, 'worker: expected an object, got null'],
+    [{ kinds: { a: null } }, 'kind "a": definition: expected an object, got null'],
+  ])('%j are refused with a sentence', async (options, sentence) => {
+    expect(await told(options)).toBe(sentence)
+  })
+
+  test.each([
+    [{ actr: 'me' }, /^there is no option "actr": it is one of workspace, .*actor/],
+    [{ settings: { lockWait: 5 } }, /^there is no setting "lockWait": it is one of .*lockWaitMs/],
+    [{ settings: { commandsPerBatchMax: 5 } }, /^there is no setting "commandsPerBatchMax"/],
+    [{ kinds: { a: { polices: {} } } }, /^kind "a": polices: expected one of policy, bounds, phases/],
+    [{ kinds: { a: { policy: { staleAftr: '5m' } } } }, /^kind "a": policy.staleAftr: /],
+    [{ kinds: { a: { bounds: { staleAftr: { max: '5m' } } } } }, /^kind "a": bounds.staleAftr: expected one of /],
+    [{ kinds: { a: { bounds: { staleAfter: { most: '5m' } } } } }, /^kind "a": bounds.staleAfter.most: /],
+  ])('%j, which are none, are refused by name', async (options, sentence) => {
+    expect(await told(options)).toMatch(sentence)
+  })
+})
+
 test('limits that are named and not given are the defaults', async () => {
   const location = path.join(freshFolder(), 'verdict.db')
   const first = await openedAt(location, { limits: wrong({ maxCompleted: undefined, maxConcurrent: 4 }) })

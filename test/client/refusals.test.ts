@@ -136,6 +136,38 @@ describe.each(STORES)('bad input, on %s', (store) => {
   })
 })
 
+test.each<readonly [string, Loose]>([
+  ['start', (v) => v.start('k', wrong(null))],
+  ['execute', (v) => v.execute('k', wrong(null), () => 1)],
+  ['resume', (v) => v.resume('a', wrong(null), () => 1)],
+  ['register', (v) => v.register('k', wrong(null))],
+  ['claim', (v) => v.claim('a', wrong(null))],
+  ['owner', async (v) => v.owner('o', wrong(null))],
+  ['send', (v) => v.send({ type: 'CollectCompleted' }, wrong(null))],
+  ['waitAll', (v) => v.waitAll([], wrong(null))],
+  ['waitAny', (v) => v.waitAny([], wrong(null))],
+  ['close', (v) => v.close(wrong(null))],
+  ['list', (v) => v.operations.list(wrong(null))],
+  ['outcome', (v) => v.operation('a').outcome(wrong(null))],
+  ['result', (v) => v.operation('a').result(wrong(null))],
+  ['cancel', (v) => v.operation('a').cancel(wrong(null))],
+  ['forceCancel', (v) => v.operation('a').forceCancel(wrong(null))],
+  ['fail', (v) => v.operation('a').fail('e', wrong(null))],
+  ['rollback', (v) => v.operation('a').rollback(wrong(null))],
+  ['raiseAttention', (v) => v.operation('a').raiseAttention('sign', wrong(null))],
+  ['heartbeat', async (v) => (await v.start('k')).lease?.heartbeat(wrong(null))],
+  ['retry', async (v) => (await v.start('k')).lease?.retry('e', wrong(null))],
+  ['terminate', (v) => v.owner('o').terminate('gone', wrong(null))],
+  ['collect', (v) => v.owner('o').collect(wrong(null))],
+  ['completions', (v) => v.owner('o').completions(wrong(null)).next()],
+  ['list of an owner', (v) => v.owner('o').list(wrong(null))],
+])('%s with null for its options is refused with a sentence', async (_, call) => {
+  const verdict = await opened()
+  const refusal = await refusalOf(() => call(verdict))
+  expect(refusal.code).toBe('invalid_command')
+  expect(refusal.message).toMatch(/^(options|filter): expected an object, got null$/)
+})
+
 test('a policy that contradicts itself is refused with both numbers and the way out', async () => {
   const verdict = await opened()
   const refusal = await refusalOf(verdict.register('k', { policy: { staleAfter: '10s', heartbeatInterval: '9s' } }))

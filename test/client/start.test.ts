@@ -4,12 +4,12 @@ import { AttemptAborted, OperationCancelled, OperationFailed } from '../../src/c
 import type { OperationHandle } from '../../src/client/operation-handle.ts'
 import type { Verdict } from '../../src/client/verdict.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
+import { RecordingLog } from '../support/recording-log.ts'
 import {
   freshFolder,
   opened,
   openedAt,
   openedThrough,
-  RecordingLog,
   refusalOf,
   STORES,
   thrownBy,

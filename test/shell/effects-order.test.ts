@@ -8,9 +8,11 @@ import { randomSalts } from '../../src/event-store/event-codec.ts'
 import { openMemoryStore } from '../../src/event-store/memory.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { systemRandom } from '../../src/runtime/ids.ts'
+import { AppendSlots } from '../../src/shell/append-slots.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
 import { type Settlement, SHELL } from '../../src/shell/ticket.ts'
+import { RecordingLog } from '../support/recording-log.ts'
 import { STREAM } from './support/nodes.ts'
 
 /** What a registry's writer does for the outside, in the order in which it does it. */
@@ -27,7 +29,9 @@ function recordingWriter() {
     clock,
     settings,
     salts: randomSalts(),
+    slots: new AppendSlots(clock),
     snapshots: undefined,
+    log: new RecordingLog(),
     runEffect: (effect, state) => {
       if (effect.type === 'ScheduleDeadline') return
       // What an effect leads to may read the state: it has to be the one behind the event, and nothing less.

@@ -2,26 +2,31 @@ import type { Reporter, TestModule } from 'vitest/node'
 
 /**
  * Ends a run with one plain line, `N passed, N failed, N skipped`, which CI reads. With VERDICT_SKIPS_FAIL=1 a skipped
- * test is named and fails the run: on a machine that has everything, nothing is left out.
+ * test is named and fails the run: on a machine that has everything, nothing is left out but what needs a server.
  */
 export class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const count = { passed: 0, failed: 0, skipped: 0 }
-    const skipped: string[] = []
+    const skipped: { readonly name: string; readonly needsServer: string | undefined }[] = []
     for (const module of modules) {
       // A file that could not be collected has failed, though it has no test that did.
       if (module.errors().length > 0) count.failed++
       for (const test of module.children.allTests()) {
         const { state } = test.result()
         if (state === 'passed' || state === 'failed') count[state]++
-        else skipped.push(`${module.relativeModuleId} > ${test.fullName}`)
+        else
+          skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, needsServer: test.meta().needsServer })
       }
     }
     count.skipped = skipped.length
 
-    if (process.env.VERDICT_SKIPS_FAIL === '1' && skipped.length > 0) {
-      for (const test of skipped) process.stdout.write(`SKIPPED, which fails here: ${test}\n`)
-      process.exitCode = 1
+    for (const { name, needsServer } of skipped) {
+      if (needsServer !== undefined) {
+        process.stdout.write(`SKIPPED, because ${needsServer} is not set: ${name}\n`)
+      } else if (process.env.VERDICT_SKIPS_FAIL === '1') {
+        process.stdout.write(`SKIPPED, which fails here: ${name}\n`)
+        process.exitCode = 1
+      }
     }
     process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`)
   }

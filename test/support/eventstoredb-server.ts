@@ -87,6 +87,8 @@ export class EventStoreDbServer {
   leader: { readonly address: string; readonly port: number } | undefined
   /** Refuses everybody. */
   deniesAll = false
+  /** Lets everybody read, and nobody write. */
+  deniesAppends = false
   readonly calls = { append: 0, batchStreams: 0, read: 0, subscribe: 0, openReads: 0 }
   readonly subscribers = new Set<Subscriber>()
   port = 0
@@ -201,6 +203,7 @@ export class EventStoreDbServer {
   }
 
   #answerAppend({ stream, expected, proposed }: ArrivedAppend, reply: AppendReply) {
+    if (this.deniesAppends) return reply.fail(FAILURES.denied)
     const fault = this.appendFaults.shift()
     const isStored = fault === undefined || !('stored' in fault) || fault.stored
     const stored =

@@ -14,6 +14,24 @@ export function needs(program: string, debianPackage = program): boolean {
   return false
 }
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** The environment variable with the address of the server that this test needs. */
+    needsServer?: string
+  }
+}
+
+/**
+ * The address of a server that nobody can be expected to have, from an environment variable; undefined is said aloud. The
+ * skipped test that stands for its suite names the variable in its `meta.needsServer`: it fails nothing, not even in CI.
+ */
+export function serverAt(variable: string, example: string): string | undefined {
+  const address = process.env[variable]
+  if (address) return address
+  process.stderr.write(`SKIPPED: the tests against a real server; start one and set ${variable}=${example}\n`)
+  return undefined
+}
+
 function isOnPath(program: string, searchPath = ''): boolean {
   return searchPath.split(path.delimiter).some((folder) => isExecutable(path.join(folder, program)))
 }

@@ -5,13 +5,14 @@ import { DEFAULT_LIMITS, type Limits } from '../../../src/authority/events.ts'
 import { step } from '../../../src/authority/evolve.ts'
 import { type KindDefinitions, resolveKind } from '../../../src/authority/kinds.ts'
 import { EMPTY_REGISTRY, type RegistryState } from '../../../src/authority/registry.ts'
-import { plainOf } from '../../../src/authority/registry-snapshot.ts'
+import { plainOf, registryOf } from '../../../src/authority/registry-snapshot.ts'
 import { boundBreaches, historyBreaches, stateBreaches, stepBreaches } from './registry-invariants.ts'
 
 /**
  * Every state that a registry can reach under an alphabet of commands, by breadth: from each state every command, on the
- * real decide and evolve. States that differ only in names (revisions, numbers, epochs and sequences by their rank; the two
- * ids swapped; counts of reports above one) are one state, which is what closes the search: nobody decides by a name.
+ * real decide and evolve. States that differ only in names (revisions, numbers, epochs and sequences by their rank; counts
+ * of reports above one) are one state, which is what closes the search: nobody decides by a name. The two ids are such
+ * names only where the alphabet sends to both the same; that it does is looked at in every state.
  */
 export interface Alphabet {
   readonly kinds: KindDefinitions
@@ -20,6 +21,8 @@ export interface Alphabet {
   readonly commands: (state: RegistryState) => readonly Sent[]
   /** Bounds are lowered on the way: they act at the next event that adds, and are not looked at here. */
   readonly changesLimits?: true
+  /** What may be sent to one of the two ids may be sent to the other: states that differ in which is which are one. */
+  readonly idsAreAlike?: true
 }
 
 export type Sent = Command | { readonly command: Command; readonly commandId: string }
@@ -53,6 +56,8 @@ interface Found {
 }
 
 const AT = 1_000_000
+/** Restoring a state and deciding on it twice is as dear as exploring it: a share of the states will show a difference. */
+const STATES_PER_SNAPSHOT = 8
 
 export function explore(
   alphabet: Alphabet,
@@ -62,9 +67,11 @@ export function explore(
 ): Figures {
   const opening = { registryId: 'r', digestKey: '0'.repeat(64), limits: { ...DEFAULT_LIMITS, ...alphabet.limits } }
   const first: Found = { state: EMPTY_REGISTRY, parent: undefined, events: [], depth: 0 }
-  const seen = new Set([keyOf(first.state)])
+  const nameOf = (state: RegistryState) => keyOf(state, alphabet.idsAreAlike === true)
+  const seen = new Set([nameOf(first.state)])
   const queue: Found[] = [first]
   const stamps = new Map<string, Pick<StampedCommand, 'digest' | 'resolved'>>()
+  let states = 0
   let transitions = 0
   let refusals = 0
   let depth = 0
@@ -72,14 +79,24 @@ export function explore(
     check(found, [...stateBreaches(found.state), ...historyBreaches(historyOf(found), found.state)])
     const plain = JSON.stringify(plainOf(found.state))
     if (found.depth === depthMax) continue
-    for (const sent of alphabet.commands(found.state)) {
+    const restored = states++ % STATES_PER_SNAPSHOT === 0 ? registryOf(JSON.parse(plain)) : undefined
+    const sendable = alphabet.commands(found.state).map((sent) => ({ sent, text: JSON.stringify(sent) }))
+    if (alphabet.idsAreAlike) {
+      const offered = sendable.map(({ text }) => text)
+      check(found, asymmetries(alphabet, offered, plain))
+    }
+    for (const { sent, text } of sendable) {
       const command = 'command' in sent ? sent.command : sent
       const commandId = 'command' in sent ? sent.commandId : `at-${found.state.revision + 1}`
-      const text = JSON.stringify(command)
       const stamped = stamps.get(text) ?? stampOf(command, text, alphabet.kinds, opening)
       stamps.set(text, stamped)
       met.commands.add(command.type)
       const decision = rules.decide(found.state, { ...stamped, command, commandId, at: AT })
+      if (restored !== undefined) {
+        const decidedAgain = rules.decide(restored, { ...stamped, command, commandId, at: AT })
+        const isSame = JSON.stringify(decidedAgain) === JSON.stringify(decision)
+        if (!isSame) check(found, [`its snapshot decides otherwise: ${text}`])
+      }
       if (decision.type !== 'accepted') {
         if (decision.type === 'rejected') met.codes.add(decision.rejection.code)
         refusals++
@@ -108,7 +125,7 @@ export function explore(
         check(found, stepBreaches(before, recorded, stepped.effects, state), recorded)
       }
       if (!alphabet.changesLimits) check(found, boundBreaches(state), events.at(-1))
-      const key = keyOf(state)
+      const key = nameOf(state)
       if (seen.has(key)) continue
       seen.add(key)
       depth = found.depth + 1
@@ -144,8 +161,22 @@ function historyOf(found: Found): readonly RecordedEvent[] {
   return parts.reverse().flat()
 }
 
-/** The state without its names; the smaller of both ways to call the two operations. */
-function keyOf(state: RegistryState): string {
+/** With the two operations called by each other's id the very same must be on offer. */
+function asymmetries(alphabet: Alphabet, offered: readonly string[], plain: string): readonly string[] {
+  const mirror = registryOf(JSON.parse(mirrored(plain)))
+  const offeredToMirror = new Set(alphabet.commands(mirror).map((sent) => JSON.stringify(sent)))
+  const isAlike =
+    new Set(offered).size === offeredToMirror.size && offered.every((text) => offeredToMirror.has(mirrored(text)))
+  return isAlike ? [] : ['its alphabet tells the ids apart']
+}
+
+/** JSON with each id in place of the other. */
+function mirrored(json: string): string {
+  return json.replaceAll(/"([ab])"/g, (_, id) => (id === 'a' ? '"b"' : '"a"'))
+}
+
+/** The state without its names; where the ids are such names, the smaller of both ways to call the two operations. */
+function keyOf(state: RegistryState, idsMaySwap: boolean): string {
   const plain = plainOf(state)
   const ranks = new Map<number, number>()
   const sequences = new Map<number, number>()
@@ -248,6 +279,7 @@ function keyOf(state: RegistryState): string {
     ])
   }
   const one = named(false)
+  if (!idsMaySwap) return one
   const other = named(true)
   return one < other ? one : other
 }

@@ -11,6 +11,15 @@ export interface Ended {
   readonly stderr: string
 }
 
+export interface CommandLineOptions {
+  readonly input?: string
+  /** Its standard input is left to whoever holds it. */
+  readonly keepsInputOpen?: boolean
+  /** On top of the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
 /** The real program as a child process, with what it prints. */
 export class CommandLine {
   readonly child: ChildProcess
@@ -19,9 +28,9 @@ export class CommandLine {
   readonly #listeners = new Set<() => void>()
   #stderr = ''
 
-  constructor(args: readonly string[], input = '') {
-    this.child = spawn(process.execPath, [MAIN, ...args])
-    this.child.stdin?.end(input)
+  constructor(args: readonly string[], { input = '', keepsInputOpen = false, env = {}, cwd }: CommandLineOptions = {}) {
+    this.child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env }, cwd })
+    if (!keepsInputOpen) this.child.stdin?.end(input)
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.#stdout.push(chunk)
       for (const listener of this.#listeners) listener()

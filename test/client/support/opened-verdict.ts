@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach } from 'vitest'
 import { MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from '../../../src/app.ts'
-import type { ClientLog } from '../../../src/client/client-log.ts'
 import type { VerdictDoor } from '../../../src/client/door.ts'
 import { OperationRejected } from '../../../src/client/operation-errors.ts'
 import { Verdict } from '../../../src/client/verdict.ts'
+import { RecordingLog } from '../../support/recording-log.ts'
 
 /** The stores that every promise of the API is held on. */
 export const STORES = ['memory', 'sqlite'] as const
@@ -44,14 +44,6 @@ export function freshFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-test-'))
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-export class RecordingLog implements ClientLog {
-  readonly lines: { readonly facts: Readonly<Record<string, unknown>>; readonly message: string }[] = []
-
-  warn(facts: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ facts, message })
-  }
 }
 
 /** The refusal that a call ends with. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ProjectedEvent, Projection } from '../../../projections/projection.ts'
 import { Projector } from '../../../projections/projector.ts'
-import { openReadDatabase } from '../../../projections/read-database.ts'
+import { openReadDatabase, type ReadDatabase } from '../../../projections/read-database.ts'
 import { ReadModels } from '../../../projections/read-models.ts'
 import type { ReadSession } from '../../../projections/read-session.ts'
 import type { RecordedEvent } from '../../../src/authority/events.ts'
@@ -13,6 +13,8 @@ export interface Followed extends Disposable {
   /** Follows on. */
   project(events: readonly ProjectedEvent[]): void
   ask<T>(question: (session: ReadSession) => T): T
+  readonly database: ReadDatabase
+  readonly projector: Projector
 }
 
 /** A projection over a file of its own; `batch` events at a time, the rows read from the file again after each batch. */
@@ -32,6 +34,8 @@ export function followed(projection: Projection, { batch = 100, keptRowsMax = 2 
         projector.project(items, { ...start, position, hash: `h${position}` }, 1)
       }
     },
+    database,
+    projector,
     ask: (question) => models.ask(projection.name, question).answer,
     [Symbol.dispose]() {
       models.close()
