@@ -14,6 +14,7 @@ import { type BenchReport, type BenchRow, machineFacts, quantile } from './repor
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 1_000_000)
 const COMMANDS_PER_SECOND = 10_000
 const MEASURED_MS = 10_000
+const WARM_UP_MS = 3_000
 
 export async function rebuild(): Promise<BenchReport> {
   const directory = mkdtempSync(join(tmpdir(), 'verdict-rebuild-'))
@@ -48,7 +49,7 @@ export async function lag(): Promise<BenchReport> {
       waited.push(performance.now() - started)
     }
     stop.abort()
-    const { perSecond } = await working
+    const perSecond = await working
     await node.door.close()
     const rows: BenchRow[] = [
       { case: 'commands beside', value: perSecond, unit: 'commands/s' },
@@ -114,54 +115,40 @@ async function starting(file: string): Promise<readonly BenchRow[]> {
 
 async function besideCommands(file: string): Promise<readonly BenchRow[]> {
   const node = await openNode(file, { readModels: { follow: 'never' } })
-  const alone = new AbortController()
-  const before = underLoad(node, COMMANDS_PER_SECOND / 5, alone.signal)
+  const perSecond = COMMANDS_PER_SECOND / 5
+  const stop = new AbortController()
+  const latencies: number[] = []
+  const working = underLoad(node, perSecond, stop.signal, latencies)
+  await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
+  latencies.length = 0
   await new Promise((resolve) => setTimeout(resolve, MEASURED_MS))
-  alone.abort()
-  const { latencies: without } = await before
-  const beside = new AbortController()
-  const during = underLoad(node, COMMANDS_PER_SECOND / 5, beside.signal)
+  const floor = quantile(sorted(latencies.splice(0)), 0.99)
   await node.readSide.rebuild(['operation-index'])
-  beside.abort()
-  const { latencies: within } = await during
+  const value = quantile(sorted(latencies.splice(0)), 0.99)
+  stop.abort()
+  await working
   await node.door.close()
-  const floor = quantile(sorted(without), 0.99)
-  const value = quantile(sorted(within), 0.99)
-  return [
-    {
-      case: `command p99 during a rebuild, ${COMMANDS_PER_SECOND / 5} commands/s, floor: without one`,
-      value,
-      unit: 'ms',
-      floor,
-      ratio: floor / value,
-    },
-  ]
+  const name = `command p99 during a rebuild, ${perSecond} commands/s, floor: without one`
+  return [{ case: name, value, unit: 'ms', floor, ratio: floor / value }]
 }
 
-let runs = 0
-
-/** Commands at a steady rate, whoever is slow: late ones are sent at once. */
+/** Commands at a steady rate, whoever is slow: late ones are sent at once. How many a second it came to. */
 async function underLoad(
   node: EmbeddedNode,
   perSecond: number,
   signal: AbortSignal,
-): Promise<{ readonly latencies: readonly number[]; readonly perSecond: number }> {
-  const run = runs++
-  const latencies: number[] = []
+  latencies: number[] = [],
+): Promise<number> {
   const sending = new Set<Promise<unknown>>()
   const started = performance.now()
-  for (let sent = 0; !signal.aborted; ) {
+  let sent = 0
+  while (!signal.aborted) {
     const due = Math.floor(((performance.now() - started) * perSecond) / 1_000)
     for (; sent < due; sent++) {
       const at = performance.now()
-      const owner = `load-${run}-${sent % 64}`
-      const command = {
-        type: 'RegisterOperation',
-        id: `${run}-${sent}`,
-        kind: 'load',
-        input: { text: 'x'.repeat(280) },
-      }
-      const one = node.door.send({ workspace: 'default', owner }, command).then(() => {
+      const name = { workspace: 'default', owner: `load-${sent % 64}` }
+      const command = { type: 'RegisterOperation', id: `load-${sent}`, kind: 'load', input: { text: 'x'.repeat(280) } }
+      const one = node.door.send(name, command).then(() => {
         latencies.push(performance.now() - at)
         sending.delete(one)
       })
@@ -170,7 +157,7 @@ async function underLoad(
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await Promise.all(sending)
-  return { latencies, perSecond: (1_000 * latencies.length) / (performance.now() - started) }
+  return (1_000 * sent) / (performance.now() - started)
 }
 
 function sorted(values: readonly number[]): readonly number[] {

@@ -27,6 +27,7 @@ export class KeptRows<Row> {
   #old = new Map<string, Kept<Row>>()
   readonly #touched = new Set<Kept<Row>>()
 
+  /** @internal */
   constructor(db: Database.Database, layout: TableLayout<Row>, generation: number, rowsMax: number) {
     this.#layout = layout
     this.#rowsMax = rowsMax

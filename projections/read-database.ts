@@ -147,7 +147,10 @@ export function lookIntoReadDatabase(path: string): ReadDatabase | undefined {
   return db && new ReadDatabase(db)
 }
 
-/** A connection that can't write, to a file that was checked. Undefined as above. */
+/**
+ * A connection that can't write, to a file that was checked. Undefined as above.
+ * @internal
+ */
 export function connectToLook(path: string): Database.Database | undefined {
   if (!existsSync(path)) return undefined
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
@@ -216,12 +219,16 @@ export class ReadDatabase {
   readonly #db: Database.Database
   readonly #statements: Statements
 
+  /** @internal */
   constructor(db: Database.Database) {
     this.#db = db
     this.#statements = statementsOf(db)
   }
 
-  /** For the rows: statements on the tables of a generation. */
+  /**
+   * For the rows: statements on the tables of a generation.
+   * @internal
+   */
   get connection(): Database.Database {
     return this.#db
   }

@@ -15,6 +15,7 @@ export interface ComparedTable {
   readonly differences: readonly RowDifference[]
 }
 
+/** @internal */
 export interface TableAt {
   readonly db: Database.Database
   readonly generation: number
@@ -24,7 +25,10 @@ type ComparedLayout = Pick<TableLayout<unknown>, 'name' | 'columns' | 'key'>
 
 export const DIFFERENCES_MAX = 20
 
-/** `stream`: only rows of this one, for tables that have it in their key. */
+/**
+ * `stream`: only rows of this one, for tables that have it in their key.
+ * @internal
+ */
 export function comparedRows(table: ComparedLayout, served: TableAt, fresh: TableAt, stream?: string): ComparedTable {
   const keyColumns = table.key.length
   const differences: RowDifference[] = []

@@ -22,10 +22,11 @@ A rebuild can be left with Ctrl-C at any moment and leaves nothing behind. "disc
 stream was parked at.
 
 Options:
-${STORE_HELP}  --all           every projection (rebuild)
-  --sample N      so many streams instead of all (check)
-  --reason TEXT   why an event is left out (discard)
-  --json          the answer as JSON
+${STORE_HELP}  --all                  every projection (rebuild)
+  --sample N             so many streams instead of all (check)
+  --reason TEXT          why an event is left out (discard)
+  --json                 the answer as JSON
+  -h, --help
 
 Exit codes: 0 when it was done and nothing is wrong; 1 when rows differ, a stream stays parked or a projection stands still;
 2 for a command line that can't be understood; 125 when it could not be done.

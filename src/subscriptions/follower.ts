@@ -20,7 +20,7 @@ import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-part
 import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
 import type { ProjectionHealth } from './projection-health.ts'
-import { isDamage, openReadFile, type ReadFile, removeReadFile } from './read-file.ts'
+import { isDamage, openReadFile, type ReadFile, removeReadFile, toldDamage } from './read-file.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import { checkStart } from './start-check.ts'
 
@@ -83,7 +83,7 @@ export class Follower {
     const { path, holder, settings, mode, clock } = this.#parts
     if (mode === 'watch') return await this.#rest(this.#tickMs)
     const file = openReadFile(path)
-    this.#health.renewedBecause = file.renewedBecause
+    this.#health.renewedBecause = file.renewedBecause ?? this.#health.renewedBecause
     const lease = new Lease(file.database, FOLLOW_LEASE, holder, settings.followLeaseMs)
     try {
       while (!this.#closing.signal.aborted && file.isInPlace()) {
@@ -95,6 +95,7 @@ export class Follower {
       if (isDamage(error) && file.isInPlace()) {
         file.database.close()
         removeReadFile(path)
+        this.#health.renewedBecause = toldDamage(error)
       }
       throw error
     } finally {

@@ -28,9 +28,12 @@ function openOrRenew(path: string): Pick<ReadFile, 'database' | 'renewedBecause'
   } catch (error) {
     if (!isDamage(error)) throw error
     removeReadFile(path)
-    const renewedBecause = `The file of the read models was damaged (${error.message}) and is built anew.`
-    return { database: openReadDatabase(path), renewedBecause }
+    return { database: openReadDatabase(path), renewedBecause: toldDamage(error) }
   }
+}
+
+export function toldDamage({ message }: Error): string {
+  return `The file of the read models was damaged (${message}) and is built anew.`
 }
 
 /** Takes a file of read models away; throws where its header does not say that it is one. */
