@@ -6,7 +6,7 @@ import { progressBar } from '../../src/cli/progress-bar.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { verdict } from './support/command-line.ts'
 
-const NAMES = ['operation-index', 'operation-history', 'liveness', 'rates']
+const NAMES = ['operation-index', 'operation-history', 'liveness', 'registries', 'rates']
 
 async function written(): Promise<string> {
   const folder = freshFolder()
