@@ -155,11 +155,14 @@ export function connectToLook(path: string): Database.Database | undefined {
   if (!existsSync(path)) return undefined
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
   try {
-    const applicationId = Number(db.pragma('application_id', { simple: true }))
-    if (applicationId !== 0 || !isEmpty(db)) {
+    // In one moment: between two of them somebody may make the file.
+    const isMade = db.transaction(() => {
+      const applicationId = Number(db.pragma('application_id', { simple: true }))
+      if (applicationId === 0 && isEmpty(db)) return false
       assertOurs(applicationId, Number(db.pragma('user_version', { simple: true })), path)
-      return db
-    }
+      return true
+    })()
+    if (isMade) return db
   } catch (error) {
     db.close()
     throw error
