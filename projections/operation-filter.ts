@@ -63,7 +63,12 @@ export type OperationFilter = Readonly<z.infer<typeof operationFilterSchema>>
 
 /** The filter as it may be asked. Throws QuestionError naming the condition and what is expected of it. */
 export function checkedFilter(filter: unknown): OperationFilter {
-  const parsed = operationFilterSchema.safeParse(filter)
+  return filterBy(operationFilterSchema, filter)
+}
+
+/** The same for any filter that has a schema. */
+export function filterBy<Filter>(schema: z.ZodType<Filter>, filter: unknown): Filter {
+  const parsed = schema.safeParse(filter)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const place = issue?.path.map(String).join('.') ?? ''
@@ -224,7 +229,7 @@ function beginsWith(session: ReadSession, text: string): Selection {
 }
 
 /** Behind every text that begins with this one, in the order of SQLite's bytes: no character is higher. */
-function afterAll(text: string): string {
+export function afterAll(text: string): string {
   return `${text}\u{10ffff}`
 }
 
@@ -243,4 +248,13 @@ function when(expected: boolean, { sql, parameters }: Condition): Condition {
 
 export function placeholders(given: readonly unknown[]): string {
   return given.map(() => '?').join(', ')
+}
+
+/** All of them hold; where there are none, always. */
+export function allOf(conditions: readonly Condition[]): Condition {
+  if (conditions.length === 0) return { sql: 'TRUE', parameters: [] }
+  return {
+    sql: conditions.map(({ sql }) => sql).join(' AND '),
+    parameters: conditions.flatMap(({ parameters }) => parameters),
+  }
 }

@@ -9,6 +9,7 @@ import type { Freshness, ProblemClass } from '../src/authority/freshness.ts'
 import { type OperationView, viewOf } from '../src/authority/operation-view.ts'
 import { PRESENT_STATUSES, type PresentStatus } from '../src/authority/status.ts'
 import {
+  allOf,
   type Condition,
   checkedFilter,
   type FilterParts,
@@ -339,14 +340,6 @@ function inLists({ statuses, kinds }: Pick<FilterParts, 'statuses' | 'kinds'>): 
   if (statuses !== undefined) conditions.push({ sql: `o.status IN (${placeholders(statuses)})`, parameters: statuses })
   if (kinds !== undefined) conditions.push({ sql: `o.kind IN (${placeholders(kinds)})`, parameters: kinds })
   return conditions
-}
-
-function allOf(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return { sql: 'TRUE', parameters: [] }
-  return {
-    sql: conditions.map(({ sql }) => sql).join(' AND '),
-    parameters: conditions.flatMap(({ parameters }) => parameters),
-  }
 }
 
 interface CountGroup {

@@ -1,0 +1,352 @@
+/**
+ * Read model: the registries, one row for each owner: what is active, what is retained, who waits, how far its feed is. The same
+ * numbers as the fold of the registry gives, counted without holding its operations.
+ *
+ *     event -> operations under way (retained or discarded at their end, in which waits) -> waits (how many are missing)
+ *           -> the row of the registry
+ */
+import type { LifecycleEvent, Limits, WaitMode } from '../src/authority/events.ts'
+import { livesTouchedBy } from '../src/authority/operation-life.ts'
+import { outcomeIn } from '../src/authority/terminal-facts.ts'
+import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
+
+export interface RegistryRow {
+  readonly stream: string
+  readonly workspace: string
+  readonly owner: string
+  /** Of its opening: the same in every build, so pages break ties by it. */
+  readonly openedPosition: bigint
+  readonly lastPosition: bigint
+  readonly registryId: string
+  readonly openedAt: number
+  /** The newest stored time. */
+  readonly newestAt: number
+  /** Of its last event. */
+  readonly revision: number
+  readonly active: number
+  /** Ended operations that the registry keeps whole. */
+  readonly retained: number
+  /** Active waits. */
+  readonly waits: number
+  /** The last sequence given out: so many operations have ended. */
+  readonly watermark: number
+  readonly limits: Limits
+  readonly retired: { readonly at: number; readonly reason: string } | null
+}
+
+export const REGISTRIES_TABLE: ProjectionTable<RegistryRow> = {
+  name: 'registries',
+  columns: [
+    { name: 'stream', type: 'text' },
+    { name: 'workspace', type: 'text' },
+    { name: 'owner', type: 'text' },
+    { name: 'opened_position', type: 'bigint' },
+    { name: 'last_position', type: 'bigint' },
+    { name: 'registry_id', type: 'text' },
+    { name: 'opened_at', type: 'integer' },
+    { name: 'newest_at', type: 'integer' },
+    { name: 'revision', type: 'integer' },
+    { name: 'active', type: 'integer' },
+    { name: 'retained', type: 'integer' },
+    { name: 'waits', type: 'integer' },
+    { name: 'watermark', type: 'integer' },
+    { name: 'limits', type: 'text' },
+    { name: 'retired_at', type: 'integer', nullable: true },
+    { name: 'retired_reason', type: 'text', nullable: true },
+  ],
+  key: ['stream'],
+  indexes: [
+    { name: 'activity', columns: ['newest_at', 'opened_position'] },
+    { name: 'workspace_activity', columns: ['workspace', 'newest_at', 'opened_position'] },
+    { name: 'active_activity', columns: ['newest_at', 'opened_position'], where: 'active > 0' },
+    { name: 'active', columns: ['active', 'opened_position'], where: 'active > 0' },
+    { name: 'waiting', columns: ['waits', 'opened_position'], where: 'waits > 0' },
+    { name: 'owner', columns: ['owner', 'opened_position'] },
+    { name: 'opened', columns: ['opened_position'] },
+  ],
+  write: (row) => [
+    row.stream,
+    row.workspace,
+    row.owner,
+    row.openedPosition,
+    row.lastPosition,
+    row.registryId,
+    row.openedAt,
+    row.newestAt,
+    row.revision,
+    row.active,
+    row.retained,
+    row.waits,
+    row.watermark,
+    JSON.stringify(row.limits),
+    row.retired?.at ?? null,
+    row.retired?.reason ?? null,
+  ],
+  read: (values) => ({
+    stream: String(values[0]),
+    workspace: String(values[1]),
+    owner: String(values[2]),
+    openedPosition: values[3] as bigint, // its column is one of bigints, as is the next
+    lastPosition: values[4] as bigint,
+    registryId: String(values[5]),
+    openedAt: Number(values[6]),
+    newestAt: Number(values[7]),
+    revision: Number(values[8]),
+    active: Number(values[9]),
+    retained: Number(values[10]),
+    waits: Number(values[11]),
+    watermark: Number(values[12]),
+    limits: JSON.parse(String(values[13])),
+    retired: values[14] === null ? null : { at: Number(values[14]), reason: String(values[15]) },
+  }),
+  targets: ({ stream }) => [[stream]],
+  evolve: (row, recorded, before) => {
+    const { event, metadata, position, revision } = recorded
+    const known = row ?? openedRow(recorded)
+    const seen = { ...known, lastPosition: position, revision, newestAt: Math.max(known.newestAt, metadata.at) }
+    return registryAfter(seen, recorded, event, before)
+  },
+}
+
+function openedRow({ event, metadata, position, revision, stream, workspace, owner }: ProjectedEvent): RegistryRow {
+  if (event.type !== 'RegistryOpened') throw new Error(`${stream} begins with ${event.type}`)
+  const { registryId, limits } = event.facts
+  const at = {
+    openedAt: metadata.at,
+    newestAt: metadata.at,
+    openedPosition: position,
+    lastPosition: position,
+    revision,
+  }
+  const none = { active: 0, retained: 0, waits: 0, watermark: 0, retired: null }
+  return { stream, workspace, owner, registryId, limits, ...at, ...none }
+}
+
+function registryAfter(
+  row: RegistryRow,
+  recorded: ProjectedEvent,
+  event: LifecycleEvent,
+  before: RowsBefore,
+): RegistryRow {
+  switch (event.type) {
+    case 'RegistryLimitsChanged':
+      return { ...row, limits: event.facts.limits }
+    case 'OwnerRetired':
+      return { ...row, retired: { at: recorded.metadata.at, reason: event.content.reason } }
+    case 'OperationRegistered':
+      return { ...row, active: row.active + 1 }
+    case 'RegistrationRolledBack':
+      return { ...row, active: row.active - 1 }
+    case 'WaitBegan':
+      return { ...row, waits: row.waits + 1 }
+    case 'WaitExpired':
+    case 'WaitCancelled':
+      return { ...row, waits: row.waits - 1 }
+    case 'CompletedCollected':
+      // It takes all that is retained.
+      return { ...row, retained: 0 }
+    default: {
+      const { ended, retained, waitsEnded } = endingOf(recorded, before)
+      if (ended === 0) return row
+      return {
+        ...row,
+        active: row.active - ended,
+        watermark: row.watermark + ended,
+        waits: row.waits - waitsEnded,
+        retained: retained === 0 ? row.retained : Math.min(row.retained + retained, keptMax(row.limits)),
+      }
+    }
+  }
+}
+
+/** A registry keeps one at least; a lowered bound acts when the next one ends. */
+function keptMax({ maxCompleted }: Limits): number {
+  return Math.max(1, maxCompleted)
+}
+
+/** An operation under way: what its end will mean for its registry. */
+interface Underway {
+  readonly stream: string
+  readonly number: number
+  /** Kept whole after its end, for as long as there is room. */
+  readonly isRetained: boolean
+  /** Waits that it was made a member of; one of another revision is another wait under the same id. */
+  readonly waits: readonly { readonly waitId: string; readonly revision: number }[]
+}
+
+const UNDERWAY: ProjectionTable<Underway> = {
+  name: 'registry-underway',
+  columns: [
+    { name: 'stream', type: 'text' },
+    { name: 'number', type: 'integer' },
+    { name: 'is_retained', type: 'integer' },
+    { name: 'waits', type: 'text' },
+  ],
+  key: ['stream', 'number'],
+  indexes: [],
+  write: ({ stream, number, isRetained, waits }) => [stream, number, isRetained ? 1 : 0, JSON.stringify(waits)],
+  read: ([stream, number, isRetained, waits]) => ({
+    stream: String(stream),
+    number: Number(number),
+    isRetained: isRetained === 1,
+    waits: JSON.parse(String(waits)),
+  }),
+  targets: (recorded, before) => {
+    const { event, stream, revision } = recorded
+    if (event.type === 'OperationRegistered') return [[stream, revision]]
+    if (event.type === 'RegistrationRolledBack') return [[stream, event.facts.number]]
+    return event.type === 'WaitBegan'
+      ? missingKeys(recorded, event.facts.numbers, before)
+      : endedIn(recorded).map((number) => [stream, number])
+  },
+  evolve: (row, { event, stream, revision }, before, key) => {
+    if (event.type === 'OperationRegistered') {
+      return { stream, number: revision, isRetained: event.facts.kindFacts.retention === 'retain', waits: [] }
+    }
+    const known = underway(row, key)
+    if (event.type !== 'WaitBegan') return undefined
+    const active = known.waits.filter((one) => isStillWaiting(one, stream, before))
+    return { ...known, waits: [...active, { waitId: event.facts.waitId, revision }] }
+  },
+}
+
+export interface WaitRow {
+  readonly stream: string
+  readonly waitId: string
+  readonly revision: number
+  readonly mode: WaitMode
+  readonly members: number
+  /** Members that have not ended. */
+  readonly missing: number
+  readonly runId: string | null
+  readonly beganAt: number
+  readonly deadlineAt: number
+}
+
+export const WAITS_TABLE: ProjectionTable<WaitRow> = {
+  name: 'registry-waits',
+  columns: [
+    { name: 'stream', type: 'text' },
+    { name: 'wait_id', type: 'text' },
+    { name: 'revision', type: 'integer' },
+    { name: 'mode', type: 'text' },
+    { name: 'members', type: 'integer' },
+    { name: 'missing', type: 'integer' },
+    { name: 'run_id', type: 'text', nullable: true },
+    { name: 'began_at', type: 'integer' },
+    { name: 'deadline_at', type: 'integer' },
+  ],
+  key: ['stream', 'wait_id'],
+  indexes: [{ name: 'began', columns: ['stream', 'revision'] }],
+  write: ({ stream, waitId, revision, mode, members, missing, runId, beganAt, deadlineAt }) => [
+    stream,
+    waitId,
+    revision,
+    mode,
+    members,
+    missing,
+    runId,
+    beganAt,
+    deadlineAt,
+  ],
+  read: ([stream, waitId, revision, mode, members, missing, runId, beganAt, deadlineAt]) => ({
+    stream: String(stream),
+    waitId: String(waitId),
+    revision: Number(revision),
+    mode: mode === 'any' ? 'any' : 'all',
+    members: Number(members),
+    missing: Number(missing),
+    runId: runId === null ? null : String(runId),
+    beganAt: Number(beganAt),
+    deadlineAt: Number(deadlineAt),
+  }),
+  targets: (recorded, before) => {
+    const { event, stream } = recorded
+    if (event.type === 'WaitBegan' || event.type === 'WaitExpired' || event.type === 'WaitCancelled')
+      return [[stream, event.facts.waitId]]
+    return [...endingOf(recorded, before).reached.keys()].map((waitId) => [stream, waitId])
+  },
+  evolve: (row, recorded, before, [, waitId]) => {
+    const { event, stream, metadata, revision } = recorded
+    if (event.type === 'WaitBegan') {
+      if (row !== undefined) throw new Error(`the wait ${waitId} of ${stream} is active already`)
+      const { mode, numbers, runId = null, deadlineAt, waitId: began } = event.facts
+      const missing = missingKeys(recorded, numbers, before).length
+      const members = numbers.length
+      return { stream, waitId: began, revision, mode, members, missing, runId, beganAt: metadata.at, deadlineAt }
+    }
+    if (row === undefined) throw new Error(`the wait ${waitId} of ${stream} is not active`)
+    const reached = endingOf(recorded, before).reached.get(row.waitId)
+    return reached === undefined || isOver(row, reached) ? undefined : { ...row, missing: row.missing - reached }
+  },
+}
+
+export const REGISTRIES: Projection = {
+  name: 'registries',
+  version: 1,
+  tables: [REGISTRIES_TABLE, UNDERWAY, WAITS_TABLE],
+  unknownEvents: 'skip',
+}
+
+/** What an event ends in its registry. */
+interface Ending {
+  readonly ended: number
+  /** Of those that ended: how many are kept whole. */
+  readonly retained: number
+  /** How many members each wait has reached by it. */
+  readonly reached: ReadonlyMap<string, number>
+  readonly waitsEnded: number
+}
+
+const NOTHING_ENDS: Ending = { ended: 0, retained: 0, reached: new Map(), waitsEnded: 0 }
+
+/** An event may end ten thousand operations: it is looked at once for all rows that it touches. */
+const endings = new WeakMap<ProjectedEvent, { readonly before: RowsBefore; readonly ending: Ending }>()
+
+function endingOf(recorded: ProjectedEvent, before: RowsBefore): Ending {
+  const numbers = endedIn(recorded)
+  if (numbers.length === 0) return NOTHING_ENDS
+  const known = endings.get(recorded)
+  if (known?.before === before) return known.ending
+  const { stream } = recorded
+  const reached = new Map<string, number>()
+  let retained = 0
+  for (const number of numbers) {
+    const key = [stream, number]
+    const { isRetained, waits } = underway(before.row(UNDERWAY, key), key)
+    if (isRetained) retained++
+    for (const wait of waits) {
+      if (isStillWaiting(wait, stream, before)) reached.set(wait.waitId, (reached.get(wait.waitId) ?? 0) + 1)
+    }
+  }
+  const over = [...reached].filter(([waitId, count]) => {
+    const wait = before.row(WAITS_TABLE, [stream, waitId])
+    return wait !== undefined && isOver(wait, count)
+  })
+  const ending = { ended: numbers.length, retained, reached, waitsEnded: over.length }
+  endings.set(recorded, { before, ending })
+  return ending
+}
+
+/** Numbers of the operations that an event ends. */
+function endedIn({ event, metadata, revision }: ProjectedEvent): readonly number[] {
+  return outcomeIn(event) === undefined ? [] : livesTouchedBy({ event, metadata, revision })
+}
+
+function isOver({ mode, missing }: WaitRow, reached: number): boolean {
+  return mode === 'any' || missing === reached
+}
+
+function isStillWaiting({ waitId, revision }: Underway['waits'][number], stream: string, before: RowsBefore): boolean {
+  return before.row(WAITS_TABLE, [stream, waitId])?.revision === revision
+}
+
+/** Of the members that a wait begins with, those that have not ended. */
+function missingKeys({ stream }: ProjectedEvent, numbers: readonly number[], before: RowsBefore): readonly RowKey[] {
+  return numbers.map((number) => [stream, number]).filter((key) => before.row(UNDERWAY, key) !== undefined)
+}
+
+function underway(row: Underway | undefined, key: RowKey): Underway {
+  if (row === undefined) throw new Error(`operation #${key[1]} of ${key[0]} is not under way`)
+  return row
+}
