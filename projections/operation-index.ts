@@ -355,12 +355,18 @@ interface CountChange {
   change: number
 }
 
-const changesByEvent = new WeakMap<ProjectedEvent, ReadonlyMap<string, CountChange>>()
+interface KnownChanges {
+  /** Whose rows they follow from: the same event may be given to two builds, and retention has marked rows of one. */
+  readonly before: RowsBefore
+  readonly changes: ReadonlyMap<string, CountChange>
+}
+
+const changesByEvent = new WeakMap<ProjectedEvent, KnownChanges>()
 
 /** How the counts change by an event; the same for `targets` and for each `evolve` of it, so worked out once. */
 function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<string, CountChange> {
   const known = changesByEvent.get(event)
-  if (known !== undefined) return known
+  if (known?.before === before) return known.changes
   const changes = new Map<string, CountChange>()
   const add = (row: IndexedOperation | undefined, change: number) => {
     if (row === undefined || row.markedAt !== null) return
@@ -378,6 +384,6 @@ function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<st
     }
   }
   for (const [name, { change }] of changes) if (change === 0) changes.delete(name)
-  changesByEvent.set(event, changes)
+  changesByEvent.set(event, { before, changes })
   return changes
 }

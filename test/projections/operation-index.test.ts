@@ -234,6 +234,19 @@ describe('the operation index', () => {
     expect(ids(['fresh'])).toEqual(['id-3'])
   })
 
+  test('D2: two builds that are given the same event count it each by its own rows', () => {
+    using without = followed(OPERATION_INDEX)
+    using file = followed(OPERATION_INDEX)
+    const late = follow(3, { type: 'ContradictionRecorded', facts: { ...of(1), claimed: 'failed' }, content: {} })
+    file.project([born(1), follow(2, { type: 'OperationAborted', facts: { ...of(1), sequence: 1 }, content: {} })])
+    // As where retention has deleted it.
+    without.project([late])
+    file.project([late])
+    const followUp = (of: Followed) =>
+      of.ask((session) => facetsAsked(session, MOMENT)).problemClasses.terminal_follow_up.count
+    expect([followUp(without), followUp(file)]).toEqual([0, 1])
+  })
+
   test('D8: counts are exact up to the cap, and say when there are more', () => {
     using file = followed(OPERATION_INDEX, { batch: 11_000, keptRowsMax: 50_000 })
     file.project(Array.from({ length: 10_001 }, (_, i) => born(i + 1, { name: i === 0 ? 'one' : 'many' })))
