@@ -81,13 +81,37 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     { name: 'status_since', columns: ['status', 'status_since_at', 'registered_position'], where: VISIBLE },
     { name: 'running', columns: ['started_at', 'registered_position'], where: 'is_active = 1' },
     { name: 'deadline', columns: ['deadline_at', 'registered_position'], where: 'deadline_at IS NOT NULL' },
-    { name: 'late', columns: ['late_at'], where: 'late_at IS NOT NULL' },
-    { name: 'follow_up', columns: ['last_activity_at', 'registered_position'], where: 'needs_follow_up = 1' },
+    // The two that facets are counted along: nothing of a row is read but what stands here.
+    {
+      name: 'standing',
+      columns: ['is_active', 'deadline_at', 'has_policy', 'late_at', 'workspace', 'kind', 'status'],
+      where: 'is_active = 1',
+    },
+    {
+      name: 'late',
+      columns: ['late_at', 'deadline_at', 'workspace', 'kind', 'status'],
+      where: 'late_at IS NOT NULL',
+    },
+    {
+      name: 'follow_up',
+      columns: ['last_activity_at', 'registered_position'],
+      where: `needs_follow_up = 1 AND ${VISIBLE}`,
+    },
+    {
+      name: 'follow_up_since',
+      columns: ['status', 'status_since_at', 'registered_position'],
+      where: `needs_follow_up = 1 AND ${VISIBLE}`,
+    },
+    { name: 'contradicted', columns: ['is_active', 'deadline_at'], where: `is_contradicted = 1 AND ${VISIBLE}` },
+    { name: 'registered', columns: ['registered_at'], where: VISIBLE },
     { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
-    { name: 'reason', columns: ['reason_code'], where: 'reason_code IS NOT NULL' },
+    { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}` },
+    { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}` },
+    { name: 'retry_of', columns: ['retry_of'], where: `retry_of IS NOT NULL AND ${VISIBLE}` },
+    { name: 'workspace', columns: ['workspace'], where: VISIBLE },
     { name: 'id', columns: ['id', 'registered_position'] },
-    { name: 'name', columns: ['name_folded'] },
-    { name: 'key', columns: ['key'], where: 'key IS NOT NULL' },
+    { name: 'name', columns: ['name_folded', 'id'] },
+    { name: 'key', columns: ['key'], where: `key IS NOT NULL AND ${VISIBLE}` },
     { name: 'marked', columns: ['marked_at'], where: 'marked_at IS NOT NULL' },
   ],
   write: (row) => {
@@ -331,12 +355,18 @@ interface CountChange {
   change: number
 }
 
-const changesByEvent = new WeakMap<ProjectedEvent, ReadonlyMap<string, CountChange>>()
+interface KnownChanges {
+  /** Whose rows they follow from: the same event may be given to two builds, and retention has marked rows of one. */
+  readonly before: RowsBefore
+  readonly changes: ReadonlyMap<string, CountChange>
+}
+
+const changesByEvent = new WeakMap<ProjectedEvent, KnownChanges>()
 
 /** How the counts change by an event; the same for `targets` and for each `evolve` of it, so worked out once. */
 function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<string, CountChange> {
   const known = changesByEvent.get(event)
-  if (known !== undefined) return known
+  if (known?.before === before) return known.changes
   const changes = new Map<string, CountChange>()
   const add = (row: IndexedOperation | undefined, change: number) => {
     if (row === undefined || row.markedAt !== null) return
@@ -354,6 +384,6 @@ function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<st
     }
   }
   for (const [name, { change }] of changes) if (change === 0) changes.delete(name)
-  changesByEvent.set(event, changes)
+  changesByEvent.set(event, { before, changes })
   return changes
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { facetsAsked } from '../../projections/operation-facets.ts'
 import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../../projections/operation-filter.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
 import {
   countAsked,
-  facetsAsked,
   type ListedOperation,
   type ListQuestion,
   listAsked,
@@ -51,21 +51,31 @@ const PLANNED: readonly OperationFilter[] = [
 
 const some = <T>(values: readonly T[]) => fc.option(fc.subarray([...values], { minLength: 1 }), { nil: undefined })
 const flag = fc.constantFrom(undefined, undefined, true, false)
-const filters: fc.Arbitrary<OperationFilter> = fc.record({
-  statuses: some(PRESENT_STATUSES),
-  resultClasses: some(RESULT_CLASSES),
-  kinds: some(['k', 'phased', 'peered', 'silent', 'discarded']),
-  freshness: some(FRESHNESSES),
-  problemClasses: some(PROBLEM_CLASSES),
-  attention: flag,
-  active: flag,
-  reconciled: flag,
-  contradicted: flag,
-  key: fc.constantFrom(undefined, undefined, 'x'),
-  text: fc.constantFrom(undefined, undefined, 'a', 'K'),
-  attemptAtLeast: fc.constantFrom(undefined, undefined, 2),
-  activity: fc.constantFrom(undefined, undefined, { from: 60 }, { from: 50, until: 100 }),
-})
+const filters: fc.Arbitrary<OperationFilter> = fc.record(
+  {
+    statuses: some(PRESENT_STATUSES),
+    resultClasses: some(RESULT_CLASSES),
+    kinds: some(['k', 'phased', 'peered', 'silent', 'discarded']),
+    freshness: some(FRESHNESSES),
+    problemClasses: some(PROBLEM_CLASSES),
+    attention: flag,
+    active: flag,
+    reconciled: flag,
+    contradicted: flag,
+    key: fc.constantFrom(undefined, undefined, 'x'),
+    text: fc.constantFrom(undefined, undefined, 'a', 'K'),
+    attemptAtLeast: fc.constantFrom(undefined, undefined, 2),
+    reasonCodes: fc.constantFrom<OperationFilter['reasonCodes'][]>(undefined, undefined, ['run.never_enqueued']),
+    workspaces: fc.constantFrom(undefined, undefined, ['default', 'other'], ['other']),
+    owners: fc.constantFrom(undefined, undefined, ['a', 'b'], ['b']),
+    ids: fc.constantFrom(undefined, undefined, ['a', 'b', 'c']),
+    registered: fc.constantFrom(undefined, undefined, { from: 60 }, { until: 70 }),
+    started: fc.constantFrom(undefined, undefined, { from: 60 }, { until: 70 }),
+    ended: fc.constantFrom(undefined, undefined, { from: 60 }, { until: 80 }),
+    activity: fc.constantFrom(undefined, undefined, { from: 60 }, { from: 50, until: 100 }),
+  },
+  { requiredKeys: [] },
+)
 
 /** What the filter means, said again of what people are shown. */
 function holds(filter: OperationFilter, view: ListedOperation): boolean {
@@ -73,7 +83,9 @@ function holds(filter: OperationFilter, view: ListedOperation): boolean {
   const isActive = resultClass === 'running'
   const among = (values: readonly string[] | undefined, value: string) => values?.includes(value) ?? true
   const is = (wanted: boolean | undefined, actual: boolean) => wanted === undefined || wanted === actual
-  const { from = 0, until = Number.POSITIVE_INFINITY } = filter.activity ?? {}
+  const reasonCode = reasonCodeOf(view)
+  const within = (range: OperationFilter['activity'], at: number | undefined) =>
+    range === undefined || (at !== undefined && at >= (range.from ?? 0) && at < (range.until ?? Infinity))
   const text = filter.text ?? ''
   return (
     among(filter.statuses, status) &&
@@ -88,8 +100,15 @@ function holds(filter: OperationFilter, view: ListedOperation): boolean {
     (filter.key === undefined || filter.key === key) &&
     (id.startsWith(text) || name.toLowerCase().startsWith(text.toLowerCase())) &&
     attempt >= (filter.attemptAtLeast ?? 0) &&
-    view.lastActivityAt >= from &&
-    view.lastActivityAt < until
+    (filter.reasonCodes === undefined || (reasonCode !== undefined && among(filter.reasonCodes, reasonCode))) &&
+    among(filter.workspaces, view.workspace) &&
+    among(filter.owners, view.owner) &&
+    Object.entries(filter.labels ?? {}).every(([label, value]) => view.labels[label] === value) &&
+    among(filter.ids, id) &&
+    within(filter.registered, view.registeredAt) &&
+    within(filter.started, view.startedAt) &&
+    within(filter.ended, view.completedAt) &&
+    within(filter.activity, view.lastActivityAt)
   )
 }
 
@@ -180,6 +199,54 @@ describe('the operation index', () => {
     expect(found({ ids: ['id-7', 'id-8', 'nobody'] })).toEqual(['id-8', 'id-7'])
   })
 
+  test('one whose id and name both begin with a text is found once', () => {
+    using file = followed(OPERATION_INDEX)
+    file.project([born(1, { name: 'ID-1 of many' }), born(2, { name: 'other' }), born(3, { name: 'id-1, too' })])
+    const filter = { text: 'id-1' }
+    expect(list(file, { filter }).operations.map(({ id }) => id)).toEqual(['id-3', 'id-1'])
+    expect(file.ask((session) => countAsked(session, { ...MOMENT, filter }))).toEqual({ count: 2, isExact: true })
+    const facets = file.ask((session) => facetsAsked(session, { ...MOMENT, filter }))
+    expect(facets.statuses).toEqual({ provisioning: { count: 2, isExact: true } })
+  })
+
+  test('B3: those that nobody judges are told from those that nothing threatens', () => {
+    using file = followed(OPERATION_INDEX)
+    file.project([registered(1, 'export'), registered(2, 'export'), born(3, {}, null), born(4), born(5)])
+    const moment = { now: 90_000_000, graceMs: 0 }
+    for (const filter of [{}, { kinds: ['export'] }, { owners: ['a'] }]) {
+      const { freshness, problemClasses } = file.ask((session) => facetsAsked(session, { ...moment, filter }))
+      const counts = Object.entries({ ...freshness, ...problemClasses }).map(([name, { count }]) => [name, count])
+      expect(Object.fromEntries(counts)).toEqual({
+        fresh: 1,
+        late: 0,
+        likely_stale: 2,
+        reconciled: 0,
+        terminal: 0,
+        no_policy: 2,
+        active_attention: 2,
+        terminal_follow_up: 0,
+        none: 3,
+      })
+    }
+    const ids = (freshness: OperationFilter['freshness']) =>
+      list(file, { ...moment, filter: { freshness } }).operations.map(({ id }) => id)
+    expect(ids(['no_policy'])).toEqual(['id-2', 'id-1'])
+    expect(ids(['fresh'])).toEqual(['id-3'])
+  })
+
+  test('D2: two builds that are given the same event count it each by its own rows', () => {
+    using without = followed(OPERATION_INDEX)
+    using file = followed(OPERATION_INDEX)
+    const late = follow(3, { type: 'ContradictionRecorded', facts: { ...of(1), claimed: 'failed' }, content: {} })
+    file.project([born(1), follow(2, { type: 'OperationAborted', facts: { ...of(1), sequence: 1 }, content: {} })])
+    // As where retention has deleted it.
+    without.project([late])
+    file.project([late])
+    const followUp = (of: Followed) =>
+      of.ask((session) => facetsAsked(session, MOMENT)).problemClasses.terminal_follow_up.count
+    expect([followUp(without), followUp(file)]).toEqual([0, 1])
+  })
+
   test('D8: counts are exact up to the cap, and say when there are more', () => {
     using file = followed(OPERATION_INDEX, { batch: 11_000, keptRowsMax: 50_000 })
     file.project(Array.from({ length: 10_001 }, (_, i) => born(i + 1, { name: i === 0 ? 'one' : 'many' })))
@@ -262,6 +329,30 @@ describe('the operation index', () => {
     expect(asked(7, '-1')).toThrow('is no page token')
   })
 
+  test('D8: what leaves many is the same rows in the same order, and counted the same', { timeout: 60_000 }, () => {
+    const moment = { now: 1e12, graceMs: 0 }
+    const all = pages(many, { ...moment, pageSize: 1_000 })
+    expect(all).toHaveLength(12_000)
+    for (const filter of WIDE) {
+      const left = all.filter((view) => holds(filter, view))
+      const count = many.ask((session) => countAsked(session, { ...moment, filter }))
+      expect([filter, count.isExact ? count.count : left.length]).toEqual([filter, left.length])
+      if (left.length < 10_000) {
+        const facets = many.ask((session) => facetsAsked(session, { ...moment, filter }))
+        expect([filter, facets]).toEqual([filter, facetsOf(left)])
+      }
+      for (const sort of OPERATION_SORTS) {
+        const first = list(many, { ...moment, filter, sort, pageSize: 70 })
+        const { nextPageToken: pageToken } = first
+        const second =
+          pageToken === undefined ? undefined : list(many, { ...moment, filter, sort, pageSize: 70, pageToken })
+        const numbers = [...first.operations, ...(second?.operations ?? [])].map(({ number }) => number)
+        expect([filter, sort, numbers]).toEqual([filter, sort, firstOf(sort, left, 140)])
+        expect(second?.newer ?? 0).toBe(0)
+      }
+    }
+  })
+
   test.each(OPERATION_SORTS.flatMap((sort) => PLANNED.map((filter) => [sort, filter] as const)))(
     'D8: a filter that leaves many is read along an index, sorting nothing: %s of %o',
     (sort, filter) => {
@@ -286,15 +377,33 @@ describe('the operation index', () => {
   )
 })
 
+/** Filters that leave thousands, or by themselves nothing. */
+const WIDE: readonly OperationFilter[] = [
+  ...PLANNED,
+  { problemClasses: ['terminal_follow_up'] },
+  { attention: true },
+  { freshness: ['likely_stale', 'terminal'] },
+  { workspaces: ['default'], text: 'id-1' },
+  { labels: { team: 'billing' }, kinds: ['export'] },
+  { attention: true, reconciled: true },
+]
+
 /** So many that no everyday condition leaves few. */
 const many = followed(OPERATION_INDEX, { batch: 6_000, keptRowsMax: 20_000 })
 many.project([
-  ...Array.from({ length: 12_000 }, (_, i) => born(i + 1)),
+  ...Array.from({ length: 12_000 }, (_, i) => born(i + 1, { labels: { team: 'billing' } })),
   ...Array.from({ length: 6_000 }, (_, i) =>
     follow(20_000 + i, {
       type: 'OperationFailed',
       facts: { ...of(i + 1), sequence: i + 1 },
       content: { error: { message: 'no' } },
+    }),
+  ),
+  ...Array.from({ length: 6_000 }, (_, i) =>
+    follow(30_000 + i, {
+      type: 'OperationStarted',
+      facts: { ...of(12_000 - i), attempt: 1 },
+      content: {},
     }),
   ),
 ])
@@ -305,15 +414,25 @@ function of(number: number) {
 }
 
 /** A registration at a time of its own. */
-function born(position: number, content: { labels?: Record<string, string>; name?: string } = {}): ProjectedEvent {
+function born(
+  position: number,
+  content: { labels?: Record<string, string>; name?: string } = {},
+  provisioningTimeoutMs = DEFAULT_POLICY.provisioningTimeoutMs,
+): ProjectedEvent {
   const birth = registered(position, 'export')
+  const policy = { ...DEFAULT_POLICY, provisioningTimeoutMs }
   // Its facts are those of a registration, as `registered` made them.
-  const event = { ...birth.event, facts: { ...birth.event.facts, policy: DEFAULT_POLICY }, content } as LifecycleEvent
+  const event = { ...birth.event, facts: { ...birth.event.facts, policy }, content } as LifecycleEvent
   return { ...birth, event }
 }
 
 function follow(position: number, event: LifecycleEvent): ProjectedEvent {
   return { ...registered(position, ''), event }
+}
+
+function reasonCodeOf({ outcome }: ListedOperation): string | undefined {
+  if (outcome?.status === 'failed' && outcome.reasonCode !== undefined) return outcome.reasonCode
+  return outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation?.reasonCode : undefined
 }
 
 function byNumber(views: readonly ListedOperation[]): readonly number[] {
@@ -339,6 +458,16 @@ function inOrder(sort: OperationSort, views: readonly ListedOperation[]): readon
   return views.map((view) => sortValue(sort, view)).sort((one, other) => one - other)
 }
 
+/** Numbers of the first so many; of equal ones, as their registrations lie in the log. */
+function firstOf(sort: OperationSort, views: readonly ListedOperation[], count: number): readonly number[] {
+  const sign = sort === 'newest_activity' ? -1 : 1
+  return views
+    .filter((view) => isAmong(sort, view))
+    .sort((one, other) => sortValue(sort, one) - sortValue(sort, other) || sign * (one.number - other.number))
+    .slice(0, count)
+    .map(({ number }) => number)
+}
+
 function facetsOf(views: readonly ListedOperation[]) {
   const exact = (count: number) => ({ count, isExact: true })
   const tally = (names: readonly (string | undefined)[]) => {
@@ -353,7 +482,7 @@ function facetsOf(views: readonly ListedOperation[]) {
   return {
     statuses: tally(views.map(({ status }) => status)),
     kinds: tally(views.map(({ kind }) => kind)),
-    reasonCodes: tally(views.map(({ outcome }) => (outcome?.status === 'failed' ? outcome.reasonCode : undefined))),
+    reasonCodes: tally(views.map(reasonCodeOf)),
     freshness: each(
       FRESHNESSES,
       views.map(({ judgement }) => judgement.freshness),

@@ -1,0 +1,62 @@
+/** The counts that the index keeps, and what they answer without looking at a single operation. */
+import type { PresentStatus } from '../src/authority/status.ts'
+import { allOf, inLists, type OperationFilter, partsOf, placeholders } from './operation-filter.ts'
+import { COUNTS } from './operation-index.ts'
+import type { ReadSession } from './read-session.ts'
+
+export interface Count {
+  readonly count: number
+  /** False where counting stopped at the cap: at least so many. */
+  readonly isExact: boolean
+}
+
+/** Counting stops here: "10,000+" tells as much. */
+export const COUNT_MAX = 10_000
+
+export function capped(count: number): Count {
+  return count > COUNT_MAX ? { count: COUNT_MAX, isExact: false } : { count, isExact: true }
+}
+
+export interface CountGroup {
+  readonly kind: string
+  readonly status: PresentStatus
+  readonly reason_code: string
+  readonly is_reconciled: 0 | 1
+  readonly needs_follow_up: 0 | 1
+  readonly operations: number
+}
+
+/** Filters that the counts tell apart. */
+export function isCounted(filter: OperationFilter): boolean {
+  const {
+    workspaces: _w,
+    statuses: _s,
+    kinds: _k,
+    resultClasses: _c,
+    reasonCodes: _r,
+    reconciled: _d,
+    active: _a,
+    ...others
+  } = filter
+  return Object.values(others).every((value) => value === undefined)
+}
+
+/** The counts that a filter leaves, which must be one of those. */
+export function countRowsOf(session: ReadSession, filter: OperationFilter): readonly CountGroup[] {
+  const { statuses, kinds } = partsOf(session, filter, 0)
+  const conditions = [...inLists({ statuses, kinds })]
+  const either = (column: string, given: readonly string[] | undefined) => {
+    if (given !== undefined) conditions.push({ sql: `o.${column} IN (${placeholders(given)})`, parameters: given })
+  }
+  either('workspace', filter.workspaces)
+  either('reason_code', filter.reasonCodes)
+  if (filter.reconciled !== undefined) {
+    conditions.push({ sql: `o.is_reconciled = ${filter.reconciled ? 1 : 0}`, parameters: [] })
+  }
+  const { sql, parameters } = allOf(conditions)
+  return session.all(
+    `SELECT kind, status, reason_code, is_reconciled, needs_follow_up, sum(operations) AS operations
+     FROM ${session.table(COUNTS)} o WHERE ${sql} GROUP BY kind, status, reason_code, is_reconciled, needs_follow_up`,
+    parameters,
+  )
+}
