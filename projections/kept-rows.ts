@@ -98,7 +98,7 @@ export class KeptRows<Row> {
 }
 
 /** SQLite's integers come as bigints, so that positions survive; the others were numbers. */
-function narrowed(value: SqlValue, column: Column | undefined): SqlValue {
+export function narrowed(value: SqlValue, column: Column | undefined): SqlValue {
   return typeof value === 'bigint' && column?.type !== 'bigint' ? Number(value) : value
 }
 

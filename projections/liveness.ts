@@ -67,12 +67,12 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
     owner: String(owner),
     operation: JSON.parse(String(record)),
   }),
-  targets: ({ event, revision, metadata, stream }) =>
-    livesTouchedBy({ event, revision, metadata }).map((number) => [stream, number]),
-  evolve: (row, { event, metadata, revision, stream, workspace, owner }, _before, [, number]) => {
+  targets: (recorded) => livesTouchedBy(recorded).map((number) => [recorded.stream, number]),
+  evolve: (row, recorded, _before, [, number]) => {
+    const { event, stream, workspace, owner } = recorded
     // A late report that contradicts the truth comes after the end.
     if (row === undefined && event.type === 'ContradictionRecorded') return undefined
-    const operation = lifeAfter(row?.operation, { event, metadata, revision }, Number(number))
+    const operation = lifeAfter(row?.operation, recorded, Number(number))
     if (operation === undefined || isTerminal(operation.status)) return undefined
     return { stream, workspace, owner, operation: withoutWords(operation) }
   },

@@ -97,8 +97,8 @@ export const OPERATION_HISTORY: Projection = {
   unknownEvents: 'skip',
 }
 
-function numbersIn({ event, revision, metadata }: ProjectedEvent): readonly number[] {
-  return event.type === 'SignsOfLifeRecorded' ? [] : livesTouchedBy({ event, revision, metadata })
+function numbersIn(recorded: ProjectedEvent): readonly number[] {
+  return recorded.event.type === 'SignsOfLifeRecorded' ? [] : livesTouchedBy(recorded)
 }
 
 export interface StoryQuestion {

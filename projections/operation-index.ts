@@ -162,7 +162,7 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     markedAt: values[26] === null ? null : Number(values[26]),
     operation: JSON.parse(String(values[27])),
   }),
-  targets: (event) => numbersIn(event).map((number) => [event.stream, number]),
+  targets: (event) => livesTouchedBy(event).map((number) => [event.stream, number]),
   evolve: (row, event, _before, [, number]) => rowAfter(row, event, Number(number)),
 }
 
@@ -327,10 +327,6 @@ function rowAfter(
   }
 }
 
-function numbersIn({ event, revision, metadata }: ProjectedEvent): readonly number[] {
-  return livesTouchedBy({ event, revision, metadata })
-}
-
 /** Events that leave status and follow-up as they are: by far the most. */
 function keepsStanding(event: LifecycleEvent): boolean {
   switch (event.type) {
@@ -377,7 +373,7 @@ function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<st
     else entry.change += change
   }
   if (!keepsStanding(event.event)) {
-    for (const number of numbersIn(event)) {
+    for (const number of livesTouchedBy(event)) {
       const row = before.row(OPERATIONS, [event.stream, number])
       add(row, -1)
       add(rowAfter(row, event, number), 1)

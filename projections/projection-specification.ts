@@ -9,6 +9,7 @@
  */
 import type { RecordedEvent } from '../src/authority/events.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { narrowed } from './kept-rows.ts'
 import type { ProjectedEvent, Projection, SqlValue, TableLayout } from './projection.ts'
 import { Projector } from './projector.ts'
 import { openReadDatabase, physicalName, quoted, type ReadDatabase } from './read-database.ts'
@@ -92,11 +93,7 @@ function rowsOf(database: ReadDatabase, table: TableLayout<unknown>, generation:
     .safeIntegers()
     .raw()
     .all() as readonly (readonly SqlValue[])[] // raw rows are lists of values
-  return rows.map((values) =>
-    values.map((value, i) =>
-      typeof value === 'bigint' && table.columns[i]?.type !== 'bigint' ? Number(value) : value,
-    ),
-  )
+  return rows.map((values) => values.map((value, i) => narrowed(value, table.columns[i])))
 }
 
 function textOf(values: readonly SqlValue[] | undefined): string {

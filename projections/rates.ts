@@ -77,7 +77,7 @@ const UNDERWAY: ProjectionTable<Underway> = {
     queuedAt: Number(queuedAt),
     claimedAt: claimedAt === null ? null : Number(claimedAt),
   }),
-  targets: (event) => (movesAnything(event.event) ? numbersIn(event).map((number) => [event.stream, number]) : []),
+  targets: (event) => (movesAnything(event.event) ? livesTouchedBy(event).map((number) => [event.stream, number]) : []),
   evolve: (row, { event, stream, metadata: { at }, revision }, _before, key) => {
     switch (event.type) {
       case 'OperationRegistered':
@@ -213,14 +213,10 @@ function movedBy(
   const { event: moving } = event
   if (moving.type === 'OperationRegistered') return [{ kind: moving.facts.kind, queuedAt: 0, claimedAt: null }]
   if (moving.type === 'RegistrationRolledBack') return []
-  return numbersIn(event).map((number) => {
+  return livesTouchedBy(event).map((number) => {
     const key = [event.stream, number]
     return known(before.row(UNDERWAY, key), key)
   })
-}
-
-function numbersIn({ event, revision, metadata }: ProjectedEvent): readonly number[] {
-  return livesTouchedBy({ event, revision, metadata })
 }
 
 function known(row: Underway | undefined, key: RowKey): Underway {
