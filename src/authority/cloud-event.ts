@@ -38,27 +38,22 @@ export interface PlacedEvent {
   readonly revision: number
   readonly event: LifecycleEvent
   readonly metadata: EventMetadata
+  /** RFC 3339: `metadata.at` as the world outside writes it. */
+  readonly time: string
 }
 
 export const CLOUD_EVENT_PREFIX = 'dev.verdict.'
 
-export function cloudEventOf({
-  logId,
-  position,
-  workspace,
-  owner,
-  revision,
-  event,
-  metadata,
-}: PlacedEvent): CloudEvent {
-  const { at, actor, commandId, correlationId, causationId, traceparent } = metadata
+export function cloudEventOf(placed: PlacedEvent): CloudEvent {
+  const { logId, position, workspace, owner, revision, event, metadata, time } = placed
+  const { actor, commandId, correlationId, causationId, traceparent } = metadata
   return {
     specversion: '1.0',
     id: String(position),
     source: `/verdict/logs/${logId}`,
     type: cloudEventTypeOf(event.type),
     ...('id' in event.facts ? { subject: event.facts.id } : {}),
-    time: new Date(at).toISOString(),
+    time,
     datacontenttype: 'application/json',
     data: dataOf(event),
     sequence: String(revision),

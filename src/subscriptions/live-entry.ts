@@ -59,7 +59,9 @@ export class LiveEntries {
       const { position, stream, body, content } = stored
       const touched = livesTouchedBy({ revision, event, metadata })
       const cursor = cursorOf(this.#identity, stored)
-      const envelope = () => cloudEventOf({ ...name, logId: this.#identity.logId, position, revision, event, metadata })
+      const { logId } = this.#identity
+      const time = () => new Date(metadata.at).toISOString()
+      const envelope = () => cloudEventOf({ ...name, logId, position, revision, event, metadata, time: time() })
       return new SharedEntry(
         { position, cursor, ...name, event, bytes: ENTRY_BYTES + COPIES * (body.length + content.length) },
         envelope,
