@@ -363,7 +363,7 @@ function readSideOf(
 }
 
 /** Modules are named as they lie beside this one, in the sources and in the built package. */
-const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+export const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function builtInProjections(): readonly ModuleExport[] {
   return BUILT_IN_PROJECTIONS.map(([file, name]) => ({
@@ -428,6 +428,7 @@ function embeddedDoor(
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
+    waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),
     cursor: (...args) => hold.during(shell.cursor(...args)),
     moveCursor: (...args) => hold.during(shell.moveCursor(...args)),
