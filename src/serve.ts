@@ -47,6 +47,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   try {
     const server = await createServer({
       door: node.door,
+      events: node.events,
       settings,
       log,
       authenticate,

@@ -6,15 +6,17 @@
  *     drain: not ready -> waits answered -> in-flight finished -> closed
  */
 import { randomUUID } from 'node:crypto'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
 import type { Authenticate } from './authentication.ts'
 import { unknownWorkspace } from './commands.ts'
-import type { Endpoint, Reply } from './endpoint.ts'
+import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
 import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
+import { EventStreams } from './event-streams.ts'
 import type { Host } from './host.ts'
 import { KnownOwners } from './known-owners.ts'
 import { LongPolls } from './long-polls.ts'
@@ -25,7 +27,7 @@ import { type Address, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
-export interface ServerParts extends Omit<Host, 'polls' | 'owners'> {
+export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
   readonly authenticate: Authenticate
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
@@ -58,7 +60,12 @@ const PARAMETER_LENGTH_MAX = 512
 
 export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const { settings, log, authenticate, plugins = [] } = parts
-  const host: Host = { ...parts, polls: new LongPolls(settings.httpWaitsMax), owners: new KnownOwners() }
+  const host: Host = {
+    ...parts,
+    polls: new LongPolls(settings.httpWaitsMax),
+    owners: new KnownOwners(),
+    streams: new EventStreams(settings.httpStreamsMax),
+  }
   const draining = new AbortController()
   const principals = new WeakMap<FastifyRequest, Principal>()
   const openPaths = new Set<string>()
@@ -160,7 +167,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 }
 
 async function answer(
-  { host, principalOf }: ServerContext,
+  { host, principalOf, draining }: ServerContext,
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
@@ -173,7 +180,23 @@ async function answer(
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
   if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
+  if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+    await endpoint.stream(call, host, connectionOf(request, reply, draining))
+    return reply
+  }
   return sent(await endpoint.handle(call, host), reply)
+}
+
+function connectionOf(request: FastifyRequest, reply: FastifyReply, draining: AbortSignal): StreamConnection {
+  const told = request.headers['last-event-id']
+  return {
+    lastEventId: Array.isArray(told) ? told[0] : told,
+    draining,
+    begin(headers) {
+      void reply.headers(headers).hijack()
+      return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
+    },
+  }
 }
 
 function assertEntitled(
