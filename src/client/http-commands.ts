@@ -132,7 +132,10 @@ export class CommandQueue {
       if (batch.length === 0) break
       void this.#deliver(batch)
     }
-    if (this.#batchesOnTheWay > 0 && this.#failures === 0) return
+    if (this.#batchesOnTheWay === 0) this.#tellQuiet()
+  }
+
+  #tellQuiet(): void {
     for (const resolve of this.#quiet) resolve()
     this.#quiet.clear()
   }
@@ -181,6 +184,7 @@ export class CommandQueue {
     this.#batchesOnTheWay--
     if (restMs !== undefined && !this.#isResting) {
       this.#isResting = true
+      this.#tellQuiet()
       await rest(clock, Math.max(restMs, backOffMs(this.#failures, random)), closed)
       this.#isResting = false
     }
@@ -276,7 +280,7 @@ export class CommandQueue {
   #close(): void {
     for (const waiting of this.#waiting) waiting.settle(new OperationRejected(CLOSED))
     this.#waiting = []
-    for (const resolve of this.#quiet) resolve()
+    this.#tellQuiet()
   }
 }
 

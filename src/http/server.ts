@@ -57,6 +57,8 @@ export interface ApiServer {
 
 /** Parameters are names of up to 128 bytes, each of which may take three characters. */
 const PARAMETER_LENGTH_MAX = 512
+/** How often a server that ends looks whether everybody has an answer. */
+const IDLE_LOOK_MS = 50
 
 export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const { settings, log, authenticate, plugins = [] } = parts
@@ -85,6 +87,11 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
   })
   app.server.maxConnections = settings.httpConnectionsMax
+  let inFlight = 0
+  app.server.on('request', (_request, response) => {
+    inFlight++
+    response.once('close', () => inFlight--)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(.+\+)?json\s*(;|$)/i, { parseAs: 'string' }, (_request, body, done) => {
     try {
@@ -144,11 +151,16 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   async function end(): Promise<void> {
     draining.abort()
     host.polls.end()
+    // What clients keep open for later, and what never had a request, which Node does not call idle, would hold it up.
+    const idle = setInterval(() => {
+      if (inFlight === 0) app.server.closeAllConnections()
+    }, IDLE_LOOK_MS)
     const forced = setTimeout(() => app.server.closeAllConnections(), settings.httpDrainMs)
     try {
       await app.close()
     } finally {
       clearTimeout(forced)
+      clearInterval(idle)
     }
   }
 

@@ -141,7 +141,7 @@ describe('a stream of events', () => {
     const verdict = verdictOn(server)
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
     onTestFinished(() => void socket.destroy())
-    socket.write('GET /v1/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n')
+    socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n')
     socket.pause()
     await expect.poll(() => server.node.events.readers, { timeout: 20_000 }).toBe(1)
     // More than what any socket between takes.
