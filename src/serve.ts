@@ -6,7 +6,7 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { listAsked } from '../projections/operation-questions.ts'
-import { type EmbeddedNode, type OpenOptions, openNode, SOURCE_EXTENSION } from './app.ts'
+import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
 import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
@@ -124,6 +124,8 @@ const VERSION = '0.1.0'
 const LOCATE_TIMEOUT_MS = 2_000
 /** Owners told of where several have the id. */
 const LOCATED_MAX = 5
+
+const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 const OPERATIONS_LISTED: Question<typeof listAsked> = {
   module: new URL(`../projections/operation-questions.${SOURCE_EXTENSION}`, import.meta.url).href,
