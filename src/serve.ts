@@ -14,6 +14,7 @@ import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from 
 import { described } from './http/described-routes.ts'
 import type { Host } from './http/host.ts'
 import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
+import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
@@ -65,7 +66,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
-      plugins: [described],
+      plugins: [requestLog, described],
     })
     const address = await server.listen({ host, port })
     if (options.reconciler !== false) node.reconciler.start()
