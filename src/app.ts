@@ -224,6 +224,7 @@ function embeddedDoor(
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
+    waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),
     cursor: (...args) => hold.during(shell.cursor(...args)),
     moveCursor: (...args) => hold.during(shell.moveCursor(...args)),
