@@ -9,7 +9,8 @@ import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
-import type { VerdictDoor } from './client/door.ts'
+import type { EventsRequest } from './authority/questions.ts'
+import type { EventsAnswer, VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
@@ -33,6 +34,7 @@ import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
+import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -67,7 +69,7 @@ export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
   readonly #reconcile: EmbeddedNode['reconcile']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store'>, defaults: VerdictDefaults = {}) {
+  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store' | 'events'>, defaults: VerdictDefaults = {}) {
     super(door, defaults)
     this.reconciler = reconciler
     this.#reconcile = reconcile
@@ -90,6 +92,8 @@ export interface EmbeddedNode {
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
+  /** The events of the log, for whoever wants to be told of them. */
+  readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
 }
@@ -159,13 +163,21 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log: withInfo(log),
   })
   const hold = new ProcessHold()
-  const door = embeddedDoor(shell, store, snapshots, hold, async () => {
+  const events = new LiveEvents({ reader: store, log })
+  const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
     closing.abort()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
-  return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
+  return {
+    store,
+    door,
+    events,
+    readSide,
+    reconciler,
+    reconcile: (request) => hold.during(reconciler.reconcile(request)),
+  }
 }
 
 /** Gives the events of all registries as they come, for as long as the log is open. */
@@ -214,6 +226,7 @@ function embeddedDoor(
   shell: Shell,
   store: EventStore,
   snapshots: SnapshotCache,
+  events: LiveEvents,
   hold: ProcessHold,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
@@ -231,6 +244,7 @@ function embeddedDoor(
     collect: (...args) => hold.during(shell.collect(...args)),
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
+    events: (request, signal) => heldEvents(events, request, signal, hold),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())
@@ -238,6 +252,26 @@ function embeddedDoor(
       snapshots.close()
       hold.close()
     },
+  }
+}
+
+/** What was read as it is shown; the process stays for as long as somebody waits for the next. */
+async function* heldEvents(
+  events: LiveEvents,
+  request: EventsRequest,
+  signal: AbortSignal,
+  hold: ProcessHold,
+): AsyncGenerator<EventsAnswer, void, undefined> {
+  const batches = events.batches(request, signal)
+  try {
+    for (;;) {
+      const { done, value } = await hold.during(batches.next())
+      if (done) return
+      if (value.type !== 'events') yield value
+      else yield { type: 'events', events: value.entries.map(({ live }) => live), isCaughtUp: value.isCaughtUp }
+    }
+  } finally {
+    await batches.return()
   }
 }
 

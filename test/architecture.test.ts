@@ -44,7 +44,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', 'zod'],
     node: true,
   },
-  'src/subscriptions': { imports: [...EVENT_STORE_CONTRACT, 'projections', 'src/runtime'], packages: [], node: true },
+  'src/subscriptions': {
+    imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections', 'src/runtime'],
+    packages: [],
+    node: true,
+  },
   'src/reconciler': {
     imports: ['projections', 'src/authority', 'src/shell', 'src/runtime'],
     packages: [],
