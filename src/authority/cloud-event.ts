@@ -11,6 +11,7 @@ export interface CloudEvent {
   readonly id: string
   /** The log. */
   readonly source: string
+  /** The name of the event: `verdict.operation.completed`. */
   readonly type: string
   /** The operation; absent for what is about none or about many. */
   readonly subject?: string
@@ -18,7 +19,7 @@ export interface CloudEvent {
   readonly time: string
   readonly datacontenttype: 'application/json'
   readonly data: Readonly<Record<string, JsonValue>>
-  /** The revision in the stream of the registry. */
+  /** The revision in the stream of the registry, padded so that texts sort like numbers. */
   readonly sequence: string
   readonly workspace: string
   readonly owner: string
@@ -42,7 +43,11 @@ export interface PlacedEvent {
   readonly time: string
 }
 
-export const CLOUD_EVENT_PREFIX = 'dev.verdict.'
+/** No domain is needed for it, and nobody else's is used. */
+export const CLOUD_EVENT_PREFIX = 'verdict.'
+
+/** Of the greatest revision. */
+const SEQUENCE_DIGITS = 16
 
 export function cloudEventOf(placed: PlacedEvent): CloudEvent {
   const { logId, position, workspace, owner, revision, event, metadata, time } = placed
@@ -56,7 +61,7 @@ export function cloudEventOf(placed: PlacedEvent): CloudEvent {
     time,
     datacontenttype: 'application/json',
     data: dataOf(event),
-    sequence: String(revision),
+    sequence: String(revision).padStart(SEQUENCE_DIGITS, '0'),
     workspace,
     owner,
     actor,
@@ -79,7 +84,7 @@ function dataOf(event: LifecycleEvent): CloudEvent['data'] {
   return { ...facts, ...event.content } as unknown as CloudEvent['data']
 }
 
-/** OperationCompleted -> dev.verdict.operation.completed */
+/** OperationCompleted -> verdict.operation.completed */
 const TYPES = Object.fromEntries(
   Object.keys(EVENT_SCHEMAS).map((type) => [
     type,

@@ -10,7 +10,7 @@ import { freshFolder, opened, openedAt, refusalOf, STORES, thrownBy } from '../c
 import { every } from '../support/every.ts'
 import { RecordingLog } from '../support/recording-log.ts'
 
-const told = ({ type, subject }: LiveEvent) => `${type.replace('dev.verdict.', '')} ${subject ?? '-'}`
+const told = ({ type, subject }: LiveEvent) => `${type.replace('verdict.', '')} ${subject ?? '-'}`
 
 describe.each(STORES)('the events of a log (%s)', (store) => {
   test('D6: history comes first, then what happens, each event once and in order', async () => {
@@ -20,7 +20,7 @@ describe.each(STORES)('the events of a log (%s)', (store) => {
     const reading = (async () => {
       for await (const event of verdict.events()) {
         seen.push(event)
-        if (event.subject === 'b' && event.type === 'dev.verdict.operation.completed') return
+        if (event.subject === 'b' && event.type === 'verdict.operation.completed') return
       }
     })()
     await (await verdict.start('export', { id: 'b' }, async () => 2)).result()
@@ -77,7 +77,7 @@ describe.each(STORES)('the events of a log (%s)', (store) => {
     ])
     expect(await of({ operation: 'b' })).toEqual(['operation.registered b', 'owner.terminated -'])
     expect(await of({ owner: 'other' })).toEqual(['registry.opened -', 'operation.registered c'])
-    expect(await of({ types: ['dev.verdict.owner.terminated'] })).toEqual(['owner.terminated -'])
+    expect(await of({ types: ['verdict.owner.terminated'] })).toEqual(['owner.terminated -'])
     expect(await of({ workspace: 'elsewhere' })).toEqual([])
     expect(await of({ after: 'now' })).toEqual([])
   })
@@ -181,7 +181,7 @@ describe('reading events', () => {
     const waiting = readers.map((reader) => reader.next())
     await verdict.register('k', { id: 'a' })
     const given = await Promise.all(waiting.map(async (next) => entriesIn(await next)[0]))
-    expect(given[0]?.live.type).toBe('dev.verdict.registry.opened')
+    expect(given[0]?.live.type).toBe('verdict.registry.opened')
     expect(new Set(given).size).toBe(1)
     stop.abort()
     await verdict.close()
