@@ -4,6 +4,7 @@
  */
 import { EVENT_SCHEMAS, type EventMetadata, type EventType, type LifecycleEvent } from './events.ts'
 import type { JsonValue } from './json-value.ts'
+import { utcText } from './utc-text.ts'
 
 export interface CloudEvent {
   readonly specversion: '1.0'
@@ -11,11 +12,11 @@ export interface CloudEvent {
   readonly id: string
   /** The log. */
   readonly source: string
-  /** The name of the event: `verdict.operation.completed`. */
+  /** The prefix, and the name of the event: `verdict.operation.completed`. */
   readonly type: string
-  /** The operation; absent for what is about none or about many. */
+  /** Id of the operation; absent for what is about none or about many. */
   readonly subject?: string
-  /** RFC 3339. */
+  /** RFC 3339, UTC. */
   readonly time: string
   readonly datacontenttype: 'application/json'
   readonly data: Readonly<Record<string, JsonValue>>
@@ -31,6 +32,7 @@ export interface CloudEvent {
   readonly traceparent?: string
 }
 
+/** An event and where it stands. */
 export interface PlacedEvent {
   readonly logId: string
   readonly position: bigint
@@ -39,26 +41,24 @@ export interface PlacedEvent {
   readonly revision: number
   readonly event: LifecycleEvent
   readonly metadata: EventMetadata
-  /** RFC 3339: `metadata.at` as the world outside writes it. */
-  readonly time: string
 }
 
-/** No domain is needed for it, and nobody else's is used. */
-export const CLOUD_EVENT_PREFIX = 'verdict.'
+/** Before the names of events in types, where no other is set. */
+export const CLOUD_EVENT_PREFIX = 'verdict'
 
 /** Of the greatest revision. */
 const SEQUENCE_DIGITS = 16
 
-export function cloudEventOf(placed: PlacedEvent): CloudEvent {
-  const { logId, position, workspace, owner, revision, event, metadata, time } = placed
-  const { actor, commandId, correlationId, causationId, traceparent } = metadata
+export function cloudEventOf(placed: PlacedEvent, prefix: string = CLOUD_EVENT_PREFIX): CloudEvent {
+  const { logId, position, workspace, owner, revision, event, metadata } = placed
+  const { at, actor, commandId, correlationId, causationId, traceparent } = metadata
   return {
     specversion: '1.0',
     id: String(position),
     source: `/verdict/logs/${logId}`,
-    type: cloudEventTypeOf(event.type),
+    type: cloudEventTypeOf(event.type, prefix),
     ...('id' in event.facts ? { subject: event.facts.id } : {}),
-    time,
+    time: utcText(at),
     datacontenttype: 'application/json',
     data: dataOf(event),
     sequence: String(revision).padStart(SEQUENCE_DIGITS, '0'),
@@ -72,27 +72,29 @@ export function cloudEventOf(placed: PlacedEvent): CloudEvent {
   }
 }
 
-export function cloudEventTypeOf(type: EventType): string {
-  return TYPES[type]
+/** `OperationCompleted` -> `verdict.operation.completed`, `PeerBecameReady` -> `verdict.peer.became_ready`. */
+export function cloudEventTypeOf(type: EventType, prefix: string = CLOUD_EVENT_PREFIX): string {
+  return `${prefix}.${NAMES[type]}`
 }
+
+const NAMES = Object.fromEntries(
+  Object.keys(EVENT_SCHEMAS).map((type) => [
+    type,
+    type
+      .replace(/(?<=.)[A-Z]/, '.$&')
+      .replace(/(?<=[a-z])[A-Z]/g, '_$&')
+      .toLowerCase(),
+  ]),
+) as Readonly<Record<EventType, string>> // the keys are exactly those of the table
+
+/** Every type that there is, under the prefix that stands where no other is set. */
+export const CLOUD_EVENT_TYPES: ReadonlySet<string> = new Set(
+  Object.values(NAMES).map((name) => `${CLOUD_EVENT_PREFIX}.${name}`),
+)
 
 /** Facts and content together, as they are stored; never the key of a registry's digests. */
 function dataOf(event: LifecycleEvent): CloudEvent['data'] {
-  const { facts } = event
+  const told = event.type === 'RegistryOpened' ? event.facts : { ...event.facts, ...event.content }
   // Both passed their schemas, which take nothing but JSON.
-  if (event.type === 'RegistryOpened') return facts as unknown as CloudEvent['data']
-  return { ...facts, ...event.content } as unknown as CloudEvent['data']
+  return told as unknown as CloudEvent['data']
 }
-
-/** OperationCompleted -> verdict.operation.completed */
-const TYPES = Object.fromEntries(
-  Object.keys(EVENT_SCHEMAS).map((type) => [
-    type,
-    `${CLOUD_EVENT_PREFIX}${type
-      .replace(/(?<=.)[A-Z]/, '.$&')
-      .replace(/(?<=[a-z])[A-Z]/g, '_$&')
-      .toLowerCase()}`,
-  ]),
-) as Readonly<Record<EventType, string>>
-
-export const CLOUD_EVENT_TYPES: ReadonlySet<string> = new Set(Object.values(TYPES))

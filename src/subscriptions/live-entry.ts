@@ -60,8 +60,7 @@ export class LiveEntries {
       const touched = livesTouchedBy({ revision, event, metadata })
       const cursor = cursorOf(this.#identity, stored)
       const { logId } = this.#identity
-      const time = () => new Date(metadata.at).toISOString()
-      const envelope = () => cloudEventOf({ ...name, logId, position, revision, event, metadata, time: time() })
+      const envelope = () => cloudEventOf({ ...name, logId, position, revision, event, metadata })
       return new SharedEntry(
         { position, cursor, ...name, event, bytes: ENTRY_BYTES + COPIES * (body.length + content.length) },
         envelope,

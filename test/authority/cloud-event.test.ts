@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CLOUD_EVENT_TYPES, cloudEventOf, cloudEventTypeOf } from '../../src/authority/cloud-event.ts'
 import { EVENT_SCHEMAS, type EventMetadata, type EventType } from '../../src/authority/events.ts'
+import { utcText } from '../../src/authority/utc-text.ts'
 
 const METADATA: EventMetadata = {
   commandId: 'c1',
@@ -8,7 +10,7 @@ const METADATA: EventMetadata = {
   commandDigest: 'd',
   index: 0,
   count: 1,
-  at: 1,
+  at: Date.UTC(2026, 10, 21, 9, 8, 7, 6),
   actor: 'worker-1',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   ruleset: 1,
@@ -28,7 +30,6 @@ describe('the envelope of an event', () => {
         content: { result: { url: 'u' } },
       },
       metadata: METADATA,
-      time: '2026-11-21T09:08:07.006Z',
     })
     expect(envelope).toEqual({
       specversion: '1.0',
@@ -58,7 +59,6 @@ describe('the envelope of an event', () => {
       revision: 0,
       event: { type: 'RegistryOpened', facts: { registryId: 'r', limits }, content: { digestKey: 'ab'.repeat(32) } },
       metadata: METADATA,
-      time: '2026-11-21T09:08:07.006Z',
     })
     expect(envelope.data).toEqual({ registryId: 'r', limits })
     expect(Object.hasOwn(envelope, 'subject')).toBe(false)
@@ -73,12 +73,11 @@ describe('the envelope of an event', () => {
       revision: 0,
       event: { type: 'OwnerRetired', facts: {}, content: { reason: 'r' } },
       metadata: { ...METADATA, correlationId: 'a', causationId: 'b' },
-      time: '2026-11-21T09:08:07.006Z',
     })
     for (const name of Object.keys(envelope)) expect(name).toMatch(/^[a-z0-9]{1,20}$/)
   })
 
-  test('has a type for each event', () => {
+  test('has a type for each event, with another prefix where one is set', () => {
     const types = Object.keys(EVENT_SCHEMAS) as EventType[]
     expect(types.map((type) => cloudEventTypeOf(type))).toEqual([...CLOUD_EVENT_TYPES])
     expect([...CLOUD_EVENT_TYPES]).toEqual([
@@ -113,5 +112,18 @@ describe('the envelope of an event', () => {
       'verdict.wait.cancelled',
       'verdict.completed.collected',
     ])
+    expect(cloudEventTypeOf('OperationFailed', 'org.example')).toBe('org.example.operation.failed')
   })
+})
+
+test('a moment is written as Date writes it, from year 0 to 9999', () => {
+  const first = Date.UTC(2000, 0, 1) - 2000 * 365.2425 * 86_400_000
+  const last = Date.UTC(9999, 11, 31)
+  fc.assert(
+    fc.property(fc.integer({ min: first, max: last }), (ms) => {
+      expect(utcText(ms)).toBe(new Date(ms).toISOString())
+    }),
+    { numRuns: 2_000 },
+  )
+  expect(utcText(Date.UTC(2024, 1, 29, 23, 59, 59, 999))).toBe('2024-02-29T23:59:59.999Z')
 })
