@@ -19,17 +19,17 @@ import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
-import { type AppendResult, type EventStore, LogError } from './event-store/event-store.ts'
+import { type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
+import { OthersTime } from './event-store/others-time.ts'
+import { OwnAppends } from './event-store/own-appends.ts'
 import { serveLog } from './event-store/port-log-reader.ts'
 import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openSqliteStore } from './event-store/sqlite.ts'
 import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
-import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
-import { FollowedOperations } from './reconciler/followed-operations.ts'
+import type { LivenessQuestions } from './reconciler/candidates.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -41,7 +41,7 @@ import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
-import type { ModuleExport } from './subscriptions/question.ts'
+import type { ModuleExport, Question } from './subscriptions/question.ts'
 import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -145,7 +145,9 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const store = tellingAppends(opened, appended)
+  const own = new OwnAppends(opened, appended)
+  const { store } = own
+  const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
     store,
     snapshots,
@@ -153,6 +155,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     random,
     log,
     unheard: () => reconciler.unheard,
+    onDeadline: (dueAt) => reconciler.expect(dueAt),
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -163,9 +166,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
-  const closing = new AbortController()
   const reconciler: Reconciler = new Reconciler({
-    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    ask: (name, parameters, options) =>
+      readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    knownPosition: () => own.position,
+    liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,
     fraction: () => fractionOf(random),
@@ -184,40 +189,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const hold = new ProcessHold()
   const door = embeddedDoor(shell, store, snapshots, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
-    closing.abort()
+    othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
   return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
-}
-
-/** Gives the events of all registries as they come, for as long as the log is open. */
-async function followInto(
-  operations: FollowedOperations,
-  store: EventStore,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let isLive = false
-  try {
-    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
-      if (item.type === 'caught_up') {
-        isLive = true
-        operations.caughtUp(item.position)
-        continue
-      }
-      const { event: stored } = item
-      const name = registryOfStream(stored.stream)
-      if (name === undefined) continue
-      try {
-        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
-      } catch {
-        operations.park(stored.stream)
-      }
-    }
-  } catch (error) {
-    operations.fail(error)
-  }
 }
 
 /** A log that takes only warnings is told nothing else. */
@@ -360,6 +336,12 @@ function builtInProjections(): readonly ModuleExport[] {
   }))
 }
 
+/** What the reconciler asks; the functions themselves are loaded where they are asked. */
+function livenessQuestion<N extends keyof LivenessQuestions>(name: N): Question<LivenessQuestions[N]> {
+  const module = new URL(`../projections/liveness-questions.${SOURCE_EXTENSION}`, import.meta.url).href
+  return { module, name, projection: 'liveness' }
+}
+
 const BUILT_IN_PROJECTIONS = [
   ['operation-index', 'OPERATION_INDEX'],
   ['operation-history', 'OPERATION_HISTORY'],
@@ -367,38 +349,6 @@ const BUILT_IN_PROJECTIONS = [
   ['registries', 'REGISTRIES'],
   ['rates', 'RATES'],
 ] as const
-
-/** The same store; whoever follows it in this process is told of each append at once. */
-function tellingAppends(store: EventStore, appended: () => void): EventStore {
-  return {
-    identity: () => store.identity(),
-    head: (stream) => store.head(stream),
-    end: () => store.end(),
-    at: (position) => store.at(position),
-    readStream: (stream, options) => store.readStream(stream, options),
-    readAll: (options) => store.readAll(options),
-    follow: (options) => store.follow(options),
-    watch: (listener) => store.watch(listener),
-    health: () => store.health(),
-    close: () => store.close(),
-    ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
-    append: (stream, expected, events) => told(store.append(stream, expected, events)),
-    ...(store.turn === undefined
-      ? {}
-      : {
-          turn: (fn) =>
-            store.turn?.((appender) =>
-              fn({ append: (stream, expected, events) => told(appender.append(stream, expected, events)) }),
-            ) as ReturnType<typeof fn>,
-        }),
-  }
-
-  async function told(appending: Promise<AppendResult>): Promise<AppendResult> {
-    const result = await appending
-    if (result.type === 'acknowledged') appended()
-    return result
-  }
-}
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(

@@ -1,17 +1,17 @@
 /**
- * The reconciler of one node: wakes at the earliest deadline there is, looks whether it could be heard, and does one pass.
+ * The reconciler of one node: wakes at the earliest deadline that it knows of, looks whether it could be heard, and does one pass.
  * Nothing that it knows is a source of truth: two of them over one log are harmless, one that dies leaves nothing behind.
  *
  *     start -> (rows caught up, clocks agree?) -> pass -> sleep until the next deadline, or one sweep -> pass ... -> stop
  */
 
 import type { UnheardTime } from '../authority/grace.ts'
-import { type Clock, sleep } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
-import type { Candidates } from './candidates.ts'
-import { type ClockStanding, clockStanding } from './clock-standing.ts'
+import { type AskRows, Candidates } from './candidates.ts'
+import { type ClockStanding, clockStanding, type LogTimes } from './clock-standing.ts'
 import { Hearing } from './hearing.ts'
 import { type Mode, Modes } from './modes.ts'
 import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
@@ -35,7 +35,12 @@ export interface ReconcilerLog {
 }
 
 export interface ReconcilerParts {
-  readonly candidates: Candidates
+  /** Asks the read model `liveness`. */
+  readonly ask: AskRows
+  /** Of the last thing that this node knows to be in the log: judged is by rows that show it. */
+  readonly knownPosition: () => bigint
+  /** When an event of another node came that had just been written. */
+  readonly liveTime: () => LogTimes['live']
   readonly send: SendCommand
   readonly clock: Clock
   /** From 0 to 1. */
@@ -59,23 +64,25 @@ export interface ReconcilerStatus {
   readonly unheard: readonly UnheardTime[]
 }
 
-/** A sweep later they may have come further. */
-const REACH_MS_MAX = 10_000
+/** Who only opens a log to say something and go is not kept by read models that begin to follow. */
+const FIRST_PASS_MS = 1_000
 
 export class Reconciler {
   readonly #parts: ReconcilerParts
+  readonly #candidates: Candidates
   readonly #breakers: Breakers
   readonly #modes: Modes
   readonly #hearing: Hearing
   readonly #loop: Periodic
-  readonly #unwatch: () => void
+  #isBehind = false
   #clock: ClockStanding = { type: 'agrees' }
   #position = 0n
   #lastPass: PassReport | undefined
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
-    const { clock, settings, mark, isReachable, log, candidates, modes } = parts
+    const { clock, settings, mark, isReachable, log, ask, modes } = parts
+    this.#candidates = new Candidates(ask)
     this.#breakers = new Breakers(settings.breaker)
     this.#modes = new Modes(modes)
     this.#hearing = new Hearing({
@@ -92,18 +99,21 @@ export class Reconciler {
       intervalMaxMs: settings.sweepMs,
       onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
     })
-    this.#unwatch = candidates.onDeadline((dueAt) => this.#loop.wakeWithin(dueAt - clock.now()))
   }
 
-  /** The first pass comes at once. Twice is once; after `stop` it does nothing. */
+  /** The first pass comes soon. Twice is once; after `stop` it does nothing. */
   start(): void {
     this.#hearing.start()
-    this.#loop.start()
+    this.#loop.start(FIRST_PASS_MS)
+  }
+
+  /** A deadline that somebody came to know of: it is met on time, and not when the next sweep finds it. */
+  expect(dueAt: number): void {
+    this.#loop.wakeWithin(dueAt - this.#parts.clock.now())
   }
 
   /** Breaks off the pass that is under way. Twice is once, and before `start` as well. */
   async stop(): Promise<void> {
-    this.#unwatch()
     await this.#loop.stop()
     await this.#hearing.stop()
   }
@@ -158,29 +168,23 @@ export class Reconciler {
 
   /** A pass of the loop; in how many ms the next is needed. */
   async #sweep(signal: AbortSignal): Promise<number> {
-    const { candidates, clock } = this.#parts
     const { report, nextAt } = await this.#pass({}, signal)
     if (report.abstained !== undefined) return this.#parts.settings.sweepMs
-    const due = await candidates.earliestDue(report.at)
-    return Math.min(nextAt, due ?? Number.POSITIVE_INFINITY) - clock.now()
+    const due = await this.#candidates.earliestDue(report.at, signal)
+    return Math.min(nextAt, due ?? Number.POSITIVE_INFINITY) - this.#parts.clock.now()
   }
 
   async #pass(request: PassRequest, signal: AbortSignal): Promise<PassOutcome> {
-    const { candidates, clock, settings } = this.#parts
+    const { clock, settings, liveTime } = this.#parts
     signal.throwIfAborted()
     const abstain = (why: NonNullable<PassReport['abstained']>): PassOutcome => {
       const report = new PassNotes().report(clock.now(), request.dryRun === true, why)
       this.#lastPass = report
       return { report, nextAt: Number.POSITIVE_INFINITY, position: this.#position }
     }
-    try {
-      await this.#reached(signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      this.#parts.log.warn({ error: String(error) }, 'the rows of the reconciler are behind the log: nobody is judged')
-      return abstain('rows_behind')
-    }
-    const times = await candidates.logTimes()
+    const newestAt = await this.#reached(signal)
+    if (newestAt === undefined) return abstain('rows_behind')
+    const times = { newestAt, live: liveTime() }
     // Both at one moment: what was not heard, and what time it is.
     const { unheard } = this
     const now = clock.now()
@@ -192,6 +196,7 @@ export class Reconciler {
     if (standing.type !== 'agrees') return abstain(standing.type === 'behind' ? 'clock_behind' : 'clock_apart')
     const parts = {
       ...this.#parts,
+      candidates: this.#candidates,
       witnessTimeoutMs: settings.witnessTimeoutMs,
       modes: this.#modes,
       breakers: this.#breakers,
@@ -205,18 +210,25 @@ export class Reconciler {
     return outcome
   }
 
-  /** The rows rest on all that this node knows of the log. */
-  async #reached(signal: AbortSignal): Promise<void> {
-    const { candidates, clock } = this.#parts
-    const over = new AbortController()
-    const tooLate = sleep(clock, REACH_MS_MAX, AbortSignal.any([signal, over.signal])).then(() => {
-      throw new Error(`they did not reach position ${this.#position} within ${REACH_MS_MAX} ms`)
-    })
+  /** The newest time in the log, once the rows rest on all that this node knows of it; undefined where they do not. */
+  async #reached(signal: AbortSignal): Promise<number | undefined> {
+    const { knownPosition, log } = this.#parts
+    const known = knownPosition()
     try {
-      await Promise.race([candidates.reach(this.#position), tooLate])
-    } finally {
-      tooLate.catch(() => {})
-      over.abort()
+      const newestAt = await this.#candidates.reach(
+        known > this.#position ? known : this.#position,
+        this.#position,
+        signal,
+      )
+      this.#isBehind = false
+      return newestAt
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!this.#isBehind) {
+        log.warn({ error: String(error) }, 'the rows of the reconciler are behind the log: nobody is judged')
+      }
+      this.#isBehind = true
+      return undefined
     }
   }
 

@@ -41,9 +41,9 @@ export class Shell {
   #closing: Promise<void> | undefined
 
   constructor(parts: ShellParts) {
-    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
+    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG, onDeadline } = parts
     const slots = new AppendSlots(clock, store.appendsAtOnce)
-    const registries = new Registries({ store, settings, clock, salts, slots, snapshots, log }, settings)
+    const registries = new Registries({ store, settings, clock, salts, slots, snapshots, log, onDeadline }, settings)
     this.#parts = { ...parts, salts, log, registries }
     this.#contradictions = new Contradictions({ registries, clock, log })
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)

@@ -140,8 +140,8 @@ describe('a pass', () => {
     await rig.register('waiting', { policy: { ...POLICY, provisioningTimeoutMs: SILENCE_MS } })
     await rig.clock.advance(SILENCE_MS)
     const passing = rig.node.reconcile()
-    await rig.clock.advance(1_999)
-    await rig.clock.advance(1)
+    await rig.advance(1_999)
+    await rig.advance(1)
     expect(await passing).toMatchObject({ ...NOTHING, candidates: 7, alive: 2, reconciled: 5 })
     const reason = async (id: string) => (await rig.get(id)).outcome
     expect(await rig.get('active')).toMatchObject({ status: 'running', judgement: { freshness: 'fresh' } })
