@@ -19,6 +19,7 @@ import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
+import { randomSalts } from './event-store/event-codec.ts'
 import { type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
 import { openMemoryStore } from './event-store/memory.ts'
@@ -40,6 +41,7 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import type { ModuleExport, Question } from './subscriptions/question.ts'
 import { ReadSide } from './subscriptions/read-side.ts'
@@ -60,7 +62,7 @@ export interface OpenOptions extends VerdictDefaults {
 }
 
 export interface ReconcilerOptions {
-  /** How far it goes with a kind; default `enforce`. */
+  /** How far it goes with a kind; default `enforce`. What an operator put on record in the log counts more. */
   readonly modes?: Readonly<Record<string, Mode>>
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
@@ -184,6 +186,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
+    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
     log: withInfo(log),
   })
   const hold = new ProcessHold()

@@ -8,6 +8,7 @@
 import type { UnheardTime } from '../authority/grace.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
+import type { OrderedBy, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
 import { type AskRows, Candidates } from './candidates.ts'
@@ -50,8 +51,17 @@ export interface ReconcilerParts {
   /** Whether the log takes what is heard. */
   readonly isReachable: () => boolean
   readonly witnesses: Readonly<Record<string, Witness>>
+  /** As configured; what is on record counts more. */
   readonly modes: Readonly<Record<string, Mode>>
+  readonly orders: Orders
   readonly log: ReconcilerLog
+}
+
+/** What operators said, on record in the log. */
+export interface Orders {
+  read(): Promise<RecordedOrders>
+  record(order: ReconcilerOrder, by: OrderedBy): Promise<RecordedOrders>
+  onOthers(listener: () => void): () => void
 }
 
 export interface ReconcilerStatus {
@@ -74,6 +84,7 @@ export class Reconciler {
   readonly #modes: Modes
   readonly #hearing: Hearing
   readonly #loop: Periodic
+  readonly #unwatch: () => void
   #isBehind = false
   #clock: ClockStanding = { type: 'agrees' }
   #position = 0n
@@ -81,7 +92,7 @@ export class Reconciler {
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
-    const { clock, settings, mark, isReachable, log, ask, modes } = parts
+    const { clock, settings, mark, isReachable, log, ask, modes, orders } = parts
     this.#candidates = new Candidates(ask)
     this.#breakers = new Breakers(settings.breaker)
     this.#modes = new Modes(modes)
@@ -99,6 +110,7 @@ export class Reconciler {
       intervalMaxMs: settings.sweepMs,
       onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
     })
+    this.#unwatch = orders.onOthers(() => this.#loop.wakeWithin(0))
   }
 
   /** The first pass comes soon. Twice is once; after `stop` it does nothing. */
@@ -114,6 +126,7 @@ export class Reconciler {
 
   /** Breaks off the pass that is under way. Twice is once, and before `start` as well. */
   async stop(): Promise<void> {
+    this.#unwatch()
     await this.#loop.stop()
     await this.#hearing.stop()
   }
@@ -127,25 +140,28 @@ export class Reconciler {
     })
   }
 
-  /** How far it goes with a kind; from the next pass on, when one is given. */
-  mode(kind: string, mode?: Mode): Mode {
-    if (mode !== undefined && mode !== this.#modes.of(kind)) {
-      this.#modes.set(kind, mode)
-      this.#parts.log.info({ kind, mode }, 'the reconciler was told how far to go')
-      this.#loop.wakeWithin(0)
-    }
+  /** How far it goes with a kind, as far as this node knows. */
+  modeOf(kind: string): Mode {
     return this.#modes.of(kind)
   }
 
-  /** Closes the open breaker of a kind: what is suspect by now may be reconciled. False when it was not open. */
-  release(kind: string, reason: string): boolean {
-    const { clock, log } = this.#parts
-    const wasOpen = this.#breakers.release(kind, reason, clock.now())
-    if (wasOpen) {
-      log.warn({ kind, reason, code: 'reconciler_breaker_released' }, 'the breaker of a kind was released')
-      this.#loop.wakeWithin(0)
-    }
-    return wasOpen
+  /**
+   * How far to go with a kind from now on: on record in the log, so every node that runs goes by it from its next pass on, and
+   * every one that starts. Throws OrderNotRecorded, and RangeError for what is no order.
+   */
+  async changeMode(kind: string, mode: Mode, by: OrderedBy): Promise<void> {
+    this.#heed(await this.#parts.orders.record({ type: 'mode', kind, mode }, by))
+    this.#loop.wakeWithin(0)
+  }
+
+  /**
+   * Lets the breaker of a kind go, on record as well: what is suspect by now may be reconciled by any node. False when it was
+   * not open on this one. Throws OrderNotRecorded, and RangeError for what is no order.
+   */
+  async release(kind: string, by: OrderedBy): Promise<boolean> {
+    const closed = this.#heed(await this.#parts.orders.record({ type: 'release', kind }, by))
+    this.#loop.wakeWithin(0)
+    return closed.includes(kind)
   }
 
   /** Stretches of time in which nobody could be heard, up to now. */
@@ -182,6 +198,7 @@ export class Reconciler {
       this.#lastPass = report
       return { report, nextAt: Number.POSITIVE_INFINITY, position: this.#position }
     }
+    if (!(await this.#isTold(signal))) return abstain('orders_unread')
     const newestAt = await this.#reached(signal)
     if (newestAt === undefined) return abstain('rows_behind')
     const times = { newestAt, live: liveTime() }
@@ -208,6 +225,32 @@ export class Reconciler {
     this.#lastPass = outcome.report
     this.#tell(outcome.report)
     return outcome
+  }
+
+  /** It knows what operators said by now: who was told to leave a kind alone must not be too late to hear it. */
+  async #isTold(signal: AbortSignal): Promise<boolean> {
+    try {
+      this.#heed(await this.#parts.orders.read())
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#parts.log.warn({ error: String(error) }, 'orders to the reconciler could not be read: nobody is judged')
+      return false
+    }
+  }
+
+  /** The kinds whose breaker that closes. */
+  #heed({ modes, releases }: RecordedOrders): readonly string[] {
+    const { log } = this.#parts
+    for (const kind of this.#modes.recorded(modes)) {
+      log.info({ kind, mode: this.#modes.of(kind) }, 'the reconciler was told how far to go')
+    }
+    const closed = this.#breakers.released(releases)
+    for (const kind of closed) {
+      const { actor, reason } = releases.get(kind) ?? {}
+      log.warn({ kind, actor, reason, code: 'reconciler_breaker_released' }, 'the breaker of a kind was released')
+    }
+    return closed
   }
 
   /** The newest time in the log, once the rows rest on all that this node knows of it; undefined where they do not. */
