@@ -48,6 +48,17 @@ export interface PageEnd {
   readonly number: number
 }
 
+/** By name: they are asked on another thread. */
+export interface LivenessQuestions {
+  readonly dueAsked: typeof dueAsked
+  readonly lateAsked: typeof lateAsked
+  readonly recoveredAsked: typeof recoveredAsked
+  readonly earliestDueAsked: typeof earliestDueAsked
+  readonly activeByKindAsked: typeof activeByKindAsked
+  readonly overdueWaitsAsked: typeof overdueWaitsAsked
+  readonly newestTimeAsked: typeof newestTimeAsked
+}
+
 const SCOPE_VALUES_MAX = 100
 export const DUE_PAGE_MAX = 1_000
 

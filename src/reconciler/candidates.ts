@@ -3,7 +3,13 @@
  * whatever happened since wins when the command is decided.
  */
 
-import type { LivenessScope, OverdueWait, PageEnd, ThreatenedOperation } from '../../projections/liveness-questions.ts'
+import type {
+  LivenessQuestions,
+  LivenessScope,
+  OverdueWait,
+  PageEnd,
+  ThreatenedOperation,
+} from '../../projections/liveness-questions.ts'
 import type { DeadlineRule } from '../authority/events.ts'
 
 /** An active operation with what its facts say of its earliest deadline. */
@@ -11,9 +17,6 @@ export type Candidate = ThreatenedOperation
 /** Whom a question is about; what is not named is not restricted. */
 export type Scope = LivenessScope
 
-type Exported = typeof import('../../projections/liveness-questions.ts')
-/** By name. */
-export type LivenessQuestions = Pick<Exported, Extract<keyof Exported, `${string}Asked`>>
 type QuestionName = keyof LivenessQuestions
 type ParametersOf<N extends QuestionName> = Parameters<LivenessQuestions[N]> extends [unknown, ...infer P] ? P : never
 
