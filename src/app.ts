@@ -15,14 +15,14 @@ import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
+import { randomSalts } from './event-store/event-codec.ts'
 import type { EventStore } from './event-store/event-store.ts'
+import { OthersTime } from './event-store/others-time.ts'
+import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
-import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { openLog, placeOf } from './log-of-node.ts'
-import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
+import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
-import { FollowedOperations } from './reconciler/followed-operations.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -33,6 +33,7 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
@@ -53,7 +54,7 @@ export interface OpenOptions extends VerdictDefaults {
 }
 
 export interface ReconcilerOptions {
-  /** How far it goes with a kind; default `enforce`. */
+  /** How far it goes with a kind; default `enforce`. What an operator put on record in the log counts more. */
   readonly modes?: Readonly<Record<string, Mode>>
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
@@ -126,7 +127,9 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const store = tellingAppends(opened, appended)
+  const own = new OwnAppends(opened, appended)
+  const { store } = own
+  const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
     store,
     snapshots,
@@ -134,6 +137,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     random,
     log,
     unheard: () => reconciler.unheard,
+    onDeadline: (dueAt) => reconciler.expect(dueAt),
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -144,9 +148,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
-  const closing = new AbortController()
   const reconciler: Reconciler = new Reconciler({
-    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    ask: (name, parameters, options) =>
+      readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    knownPosition: () => own.position,
+    liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,
     fraction: () => fractionOf(random),
@@ -160,13 +166,14 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
+    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
-    closing.abort()
+    othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
@@ -177,35 +184,6 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     readSide,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
-  }
-}
-
-/** Gives the events of all registries as they come, for as long as the log is open. */
-async function followInto(
-  operations: FollowedOperations,
-  store: EventStore,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let isLive = false
-  try {
-    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
-      if (item.type === 'caught_up') {
-        isLive = true
-        operations.caughtUp(item.position)
-        continue
-      }
-      const { event: stored } = item
-      const name = registryOfStream(stored.stream)
-      if (name === undefined) continue
-      try {
-        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
-      } catch {
-        operations.park(stored.stream)
-      }
-    }
-  } catch (error) {
-    operations.fail(error)
   }
 }
 
