@@ -9,19 +9,20 @@ import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
-import type { VerdictDoor } from './client/door.ts'
+import type { EventsRequest } from './authority/questions.ts'
+import type { EventsAnswer, VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
+import { randomSalts } from './event-store/event-codec.ts'
 import type { EventStore } from './event-store/event-store.ts'
+import { OthersTime } from './event-store/others-time.ts'
+import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
-import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { openLog, placeOf } from './log-of-node.ts'
-import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
+import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
-import { FollowedOperations } from './reconciler/followed-operations.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -32,7 +33,9 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
+import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -51,7 +54,7 @@ export interface OpenOptions extends VerdictDefaults {
 }
 
 export interface ReconcilerOptions {
-  /** How far it goes with a kind; default `enforce`. */
+  /** How far it goes with a kind; default `enforce`. What an operator put on record in the log counts more. */
   readonly modes?: Readonly<Record<string, Mode>>
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
@@ -67,7 +70,7 @@ export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
   readonly #reconcile: EmbeddedNode['reconcile']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store'>, defaults: VerdictDefaults = {}) {
+  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store' | 'events'>, defaults: VerdictDefaults = {}) {
     super(door, defaults)
     this.reconciler = reconciler
     this.#reconcile = reconcile
@@ -90,6 +93,8 @@ export interface EmbeddedNode {
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
+  /** The events of the log, for whoever wants to be told of them. */
+  readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
 }
@@ -122,7 +127,9 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const store = tellingAppends(opened, appended)
+  const own = new OwnAppends(opened, appended)
+  const { store } = own
+  const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
     store,
     snapshots,
@@ -130,6 +137,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     random,
     log,
     unheard: () => reconciler.unheard,
+    onDeadline: (dueAt) => reconciler.expect(dueAt),
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -140,9 +148,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
-  const closing = new AbortController()
   const reconciler: Reconciler = new Reconciler({
-    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    ask: (name, parameters, options) =>
+      readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    knownPosition: () => own.position,
+    liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,
     fraction: () => fractionOf(random),
@@ -156,44 +166,24 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
+    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
-  const door = embeddedDoor(shell, store, snapshots, hold, async () => {
+  const events = new LiveEvents({ reader: store, log })
+  const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
-    closing.abort()
+    othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
-  return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
-}
-
-/** Gives the events of all registries as they come, for as long as the log is open. */
-async function followInto(
-  operations: FollowedOperations,
-  store: EventStore,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let isLive = false
-  try {
-    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
-      if (item.type === 'caught_up') {
-        isLive = true
-        operations.caughtUp(item.position)
-        continue
-      }
-      const { event: stored } = item
-      const name = registryOfStream(stored.stream)
-      if (name === undefined) continue
-      try {
-        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
-      } catch {
-        operations.park(stored.stream)
-      }
-    }
-  } catch (error) {
-    operations.fail(error)
+  return {
+    store,
+    door,
+    events,
+    readSide,
+    reconciler,
+    reconcile: (request) => hold.during(reconciler.reconcile(request)),
   }
 }
 
@@ -214,6 +204,7 @@ function embeddedDoor(
   shell: Shell,
   store: EventStore,
   snapshots: SnapshotCache,
+  events: LiveEvents,
   hold: ProcessHold,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
@@ -231,6 +222,7 @@ function embeddedDoor(
     collect: (...args) => hold.during(shell.collect(...args)),
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
+    events: (request, signal) => heldEvents(events, request, signal, hold),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())
@@ -238,6 +230,26 @@ function embeddedDoor(
       snapshots.close()
       hold.close()
     },
+  }
+}
+
+/** What was read as it is shown; the process stays for as long as somebody waits for the next. */
+async function* heldEvents(
+  events: LiveEvents,
+  request: EventsRequest,
+  signal: AbortSignal,
+  hold: ProcessHold,
+): AsyncGenerator<EventsAnswer, void, undefined> {
+  const batches = events.batches(request, signal)
+  try {
+    for (;;) {
+      const { done, value } = await hold.during(batches.next())
+      if (done) return
+      if (value.type !== 'events') yield value
+      else yield { type: 'events', events: value.entries.map(({ live }) => live), isCaughtUp: value.isCaughtUp }
+    }
+  } finally {
+    await batches.return()
   }
 }
 

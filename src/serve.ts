@@ -17,6 +17,7 @@ import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/jso
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { SOURCE_EXTENSION } from './read-side-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
 import type { Question } from './subscriptions/question.ts'
@@ -122,11 +123,9 @@ export { addKey, EVERY_WORKSPACE, ROLES, readKeys, revokeKey }
 
 const VERSION = '0.1.0'
 
-const LOCATE_TIMEOUT_MS = 2_000
+const LOCATE_TIMEOUT_MS = 10_000
 /** Owners told of where several have the id. */
 const LOCATED_MAX = 5
-
-const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 const OPERATIONS_LISTED: Question<typeof listAsked> = {
   module: new URL(`../projections/operation-questions.${SOURCE_EXTENSION}`, import.meta.url).href,

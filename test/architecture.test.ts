@@ -44,7 +44,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', 'zod'],
     node: true,
   },
-  'src/subscriptions': { imports: [...EVENT_STORE_CONTRACT, 'projections', 'src/runtime'], packages: [], node: true },
+  'src/subscriptions': {
+    imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections', 'src/runtime'],
+    packages: [],
+    node: true,
+  },
   'src/reconciler': {
     imports: ['projections', 'src/authority', 'src/shell', 'src/runtime'],
     packages: [],
@@ -118,6 +122,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/authority',
       'src/config.ts',
       'src/http',
+      'src/read-side-of-node.ts',
       'src/runtime',
       'src/subscriptions',
       'projections',
@@ -133,7 +138,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     importsAtRunTime: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/log-of-node.ts', 'src/serve.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },

@@ -8,7 +8,10 @@ import type { Outcome } from '../authority/operation.ts'
 import type {
   CompletionPage,
   CompletionsRequest,
+  EventsRequest,
+  EventsResync,
   HistoryEntry,
+  LiveEvent,
   OperationSnapshot,
   Refusable,
   RegistryAddress,
@@ -74,7 +77,19 @@ export interface VerdictDoor {
     lease: { readonly id: string; readonly leaseEpoch: number },
     listener: (cause: LeaseCause) => void,
   ): () => void
+  /** History, then live, until the signal aborts; after a refusal or a resync nothing comes. */
+  events(request: EventsRequest, signal: AbortSignal): AsyncIterable<EventsAnswer>
   close(): Promise<void>
 }
+
+export type EventsAnswer =
+  | {
+      readonly type: 'events'
+      readonly events: readonly LiveEvent[]
+      /** Nothing more stood in the log when the reading began. */
+      readonly isCaughtUp: boolean
+    }
+  | EventsResync
+  | (Refusable<never> & { readonly type: 'refused' })
 
 export type LeaseCause = 'cancel_requested' | 'attempt_lost' | 'ended'

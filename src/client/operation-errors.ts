@@ -1,6 +1,6 @@
 /** What the API throws. Each class carries what a program needs to decide; the message is a sentence for people. */
 import type { Outcome } from '../authority/operation.ts'
-import type { CompletionPage, WaitAnswer } from '../authority/questions.ts'
+import type { CompletionPage, EventsResync, WaitAnswer } from '../authority/questions.ts'
 import type { Rejection, RejectionCode, RejectionFacts } from '../authority/rejections.ts'
 import type { PresentStatus } from '../authority/status.ts'
 
@@ -149,5 +149,21 @@ export class CompletionsDropped extends Error {
       `completions ${gap.requestedAfter + 1} to ${gap.droppedThrough} were dropped by retention; the newest is ${gap.watermark}`,
     )
     this.gap = gap
+  }
+}
+
+/**
+ * The log is not the one that was read before, or what was read is gone: look afresh at what you follow, then go on with
+ * `after: error.resync.cursor`.
+ */
+export class EventsReplaced extends Error {
+  override readonly name = 'EventsReplaced'
+  readonly code = 'resync'
+  readonly resync: EventsResync
+
+  constructor(resync: EventsResync) {
+    const why = resync.reason === 'log_replaced' ? 'the log was replaced' : 'the event is not in the log any more'
+    super(`events can't be read on from where they were: ${why}`)
+    this.resync = resync
   }
 }

@@ -43,10 +43,11 @@ export class Shell {
   #closing: Promise<void> | undefined
 
   constructor(parts: ShellParts) {
-    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
+    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG, onDeadline } = parts
     const slots = new AppendSlots(clock, store.appendsAtOnce)
     const fates = new OpenFates(clock, { max: OPEN_FATES_MAX, ms: settings.limits.commandMemory.ms })
-    const registries = new Registries({ store, settings, clock, salts, slots, fates, snapshots, log }, settings)
+    const hotParts = { store, settings, clock, salts, slots, fates, snapshots, log, onDeadline }
+    const registries = new Registries(hotParts, settings)
     this.#parts = { ...parts, salts, log, registries, fates }
     this.#contradictions = new Contradictions({ registries, clock, log })
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)

@@ -9,8 +9,11 @@ import { turns } from '../shell/support/nodes.ts'
 export class RealWork {
   readonly #underWay = new Set<Promise<unknown>>()
 
-  /** Looks on from here: whatever the node appends goes through as it is. */
-  constructor({ store }: Pick<EmbeddedNode, 'store'>) {
+  /** Looks on from here: whatever the node appends and asks goes through as it is. */
+  constructor({ store, readSide }: Pick<EmbeddedNode, 'store' | 'readSide'>) {
+    const { ask } = readSide
+    readSide.ask = (question, parameters, options) =>
+      this.#during(ask.call(readSide, question, parameters as never, options)) as never // as it was asked
     const { append, turn } = store
     const watched = (appender: EventAppender['append']): EventAppender['append'] => {
       return (...args) => this.#during(appender(...args))
