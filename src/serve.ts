@@ -6,7 +6,7 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { listAsked } from '../projections/operation-questions.ts'
-import { type EmbeddedNode, type OpenOptions, openNode, SOURCE_EXTENSION } from './app.ts'
+import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
 import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
@@ -14,8 +14,10 @@ import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from 
 import { described } from './http/described-routes.ts'
 import type { Host } from './http/host.ts'
 import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
+import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { SOURCE_EXTENSION } from './read-side-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
 import type { Question } from './subscriptions/question.ts'
@@ -66,7 +68,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
-      plugins: [described],
+      plugins: [requestLog, described],
     })
     const address = await server.listen({ host, port })
     if (options.reconciler !== false) node.reconciler.start()
@@ -122,7 +124,7 @@ export { addKey, EVERY_WORKSPACE, ROLES, readKeys, revokeKey }
 
 const VERSION = '0.1.0'
 
-const LOCATE_TIMEOUT_MS = 2_000
+const LOCATE_TIMEOUT_MS = 10_000
 /** Owners told of where several have the id. */
 const LOCATED_MAX = 5
 

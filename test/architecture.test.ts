@@ -66,7 +66,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       ...EVENT_STORE_CONTRACT,
     ],
     // What a door promises is one interface, whether a shell or a server stands behind it.
-    importsTypesOf: ['src/client/door.ts'],
+    importsTypesOf: ['src/client/door.ts', 'src/client/monitoring-door.ts'],
     packages: [
       'fastify',
       '@fastify/rate-limit',
@@ -94,7 +94,23 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/reconciler',
       'src/subscriptions',
       'src/audit',
+      'src/log-of-node.ts',
+      'src/read-side-of-node.ts',
+    ],
+    packages: [],
+    node: true,
+  },
+  'src/log-of-node.ts': { imports: ['src/config.ts', 'src/event-store', 'src/runtime'], packages: [], node: true },
+  // Composition of the read side, so that app.ts knows it as one.
+  'src/read-side-of-node.ts': {
+    imports: [
+      'src/config.ts',
+      'src/event-store',
+      'src/log-of-node.ts',
       'src/read-side-thread.ts',
+      'projections',
+      'src/runtime',
+      'src/subscriptions',
     ],
     packages: [],
     node: true,
@@ -106,6 +122,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/authority',
       'src/config.ts',
       'src/http',
+      'src/read-side-of-node.ts',
       'src/runtime',
       'src/subscriptions',
       'projections',
@@ -121,7 +138,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     importsAtRunTime: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/serve.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },

@@ -18,7 +18,7 @@ import { HeldProgress, type HeldReport } from './held-progress.ts'
 import { LeaseSignals } from './lease-signals.ts'
 import { RegistryWriter, type WriterParts, type WriterSettings } from './registry-writer.ts'
 import { SignsOfLife } from './signs-of-life.ts'
-import { nodeRejection } from './store-refusals.ts'
+import { type NodeRefusal, nodeRejection, outcomeUnknown } from './store-refusals.ts'
 import { type Sender, type Settle, type Settlement, SHELL } from './ticket.ts'
 import { Waiters } from './waiters.ts'
 
@@ -33,6 +33,8 @@ export interface HotParts extends Omit<WriterParts, 'runEffect' | 'before' | 'se
   readonly settings: HotSettings
   /** Its size may have changed. */
   readonly onMoved: (registry: HotRegistry) => void
+  /** Told each deadline as it comes to be known. */
+  readonly onDeadline: ((dueAt: number) => void) | undefined
 }
 
 /** What a watcher is told. */
@@ -47,6 +49,11 @@ export interface Notice {
 const FEED = 'feed'
 const NOTHING: readonly OwnCommand[] = []
 const EXPIRY_RETRY_MS = 1_000
+const CANNOT_HEAR: NodeRefusal = {
+  code: 'store_unavailable',
+  message: "signs of life can't be written at the moment",
+  isRetryable: true,
+}
 
 export class HotRegistry {
   readonly writer: RegistryWriter
@@ -83,7 +90,8 @@ export class HotRegistry {
 
   /** Whether somebody on this node would miss it. */
   get isNeeded(): boolean {
-    if (this.#holds > 0 || !this.writer.isIdle) return true
+    // What nobody knows the fate of goes on being sent, though nobody waits for it any more.
+    if (this.#holds > 0 || !this.writer.isIdle || this.writer.isUnresolved) return true
     const listeners = this.watchers.size + this.waits.size + this.feed.size + this.leases.size
     return listeners > 0 || this.#signs.size > 0 || this.#progress.size > 0
   }
@@ -178,7 +186,7 @@ export class HotRegistry {
     if (command.type === 'ReportProgress' && !this.#mayHold(operation)) return undefined
     const stamped = this.#acceptable(addressed, durable.state)
     if (stamped === undefined) return undefined
-    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(command)
+    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(addressed)
     if (command.type === 'RecordHeartbeat') this.#signs.hear(operation, stamped.at)
     else this.#progress.hold(operation.id, command, addressed, sender)
     const place = { revision: durable.state.revision, position: durable.position }
@@ -203,10 +211,10 @@ export class HotRegistry {
     return operation?.number === number && this.#progress.mayHold(operation)
   }
 
-  #cannotHear(command: Command): Settlement {
+  #cannotHear({ command, commandId }: AddressedCommand): Settlement {
     const { state, position } = this.writer.durable
-    const message = "signs of life can't be written at the moment"
-    const rejection = nodeRejection(command, { code: 'store_unavailable', message, isRetryable: true })
+    const told = this.writer.mayBeStored(commandId) ? outcomeUnknown(CANNOT_HEAR.message) : CANNOT_HEAR
+    const rejection = nodeRejection(command, told)
     return { result: { type: 'refused', rejection, place: { revision: state.revision, position } } }
   }
 
@@ -275,6 +283,7 @@ export class HotRegistry {
         this.leases.abort(effect.leaseEpoch, effect.cause)
         return
       case 'ScheduleDeadline':
+        if (effect.at !== undefined) this.#parts.onDeadline?.(effect.at)
         if ('waitId' in effect) this.#expireAt(effect.waitId, effect.at)
         return
       case 'ExposePeer':

@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { RandomSource } from '../runtime/ids.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { HotRegistry, HotSettings } from './hot-registry.ts'
+import type { OpenFates } from './open-fates.ts'
 import type { Registries, RegistriesSettings } from './registries.ts'
 
 export interface ShellSettings extends HotSettings, RegistriesSettings {
@@ -28,12 +29,15 @@ export interface ShellParts {
   readonly log?: WarningLog
   /** Time in which nobody could be heard: what is shown is judged with the same grace as what is reconciled. Default: none. */
   readonly unheard?: () => readonly UnheardTime[]
+  /** Told each deadline of an operation or a wait as it comes to be known here; epoch ms. */
+  readonly onDeadline?: (dueAt: number) => void
 }
 
 export interface NodeParts extends ShellParts {
   readonly salts: SaltSource
   readonly log: WarningLog
   readonly registries: Registries
+  readonly fates: OpenFates
 }
 
 /**

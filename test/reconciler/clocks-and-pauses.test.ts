@@ -212,7 +212,7 @@ describe('5,000 workers cut off at once', () => {
       epochs.slice(10).map((leaseEpoch, i) => rig.send({ type: 'RecordHeartbeat', id: `w-${i + 10}`, leaseEpoch })),
     )
     await rig.pass(15_000, 5_000)
-    expect(rig.node.reconciler.release('export', 'the switch was replaced')).toBe(true)
+    expect(await rig.node.reconciler.release('export', { reason: 'the switch was replaced' })).toBe(true)
     await rig.pass(2_000)
     expect((await rig.node.door.overview({ workspace: 'default', owner: 'acme' })).active).toBe(4_990)
     const stored = (await rig.types()).length
