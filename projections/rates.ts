@@ -7,6 +7,7 @@
 import type { LifecycleEvent } from '../src/authority/events.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import { type DurationHistogram, EMPTY_HISTOGRAM, withDuration } from './duration-histogram.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 
 /** What is counted, stored under these names. */
@@ -78,6 +79,8 @@ const UNDERWAY: ProjectionTable<Underway> = {
     claimedAt: claimedAt === null ? null : Number(claimedAt),
   }),
   targets: (event) => (movesAnything(event.event) ? livesTouchedBy(event).map((number) => [event.stream, number]) : []),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, metadata: { at }, revision }, _before, key) => {
     switch (event.type) {
       case 'OperationRegistered':
