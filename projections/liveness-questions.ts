@@ -1,6 +1,7 @@
 /** What the reconciler asks of the read model `liveness`: each question bounded, and answered from an index. */
 import { type Deadline, earliestDeadline } from '../src/authority/deadlines.ts'
 import type { Policy } from '../src/authority/lifecycle-policy.ts'
+import type { Operation } from '../src/authority/operation.ts'
 import type { ActiveStatus } from '../src/authority/status.ts'
 import { LIVENESS_TABLE, NEWEST_TIME_TABLE, WAIT_TABLE } from './liveness.ts'
 import { operationOf } from './operation-record.ts'
