@@ -12,11 +12,15 @@ import { SettingsError, settingsOf } from './config.ts'
 import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
 import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { described } from './http/described-routes.ts'
+import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
 import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
+import { Metrics } from './http/metrics.ts'
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { traces } from './http/traces.ts'
+import { NodeStanding } from './node-standing.ts'
 import { SOURCE_EXTENSION } from './read-side-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
@@ -59,8 +63,10 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const authenticate = authenticationOf(authentication, host, log)
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...opening, log })
   try {
+    const standing = new NodeStanding(node, options.reconciler !== false)
+    const metrics = new Metrics(standing)
     const server = await createServer({
-      door: node.door,
+      door: metrics.observed(node.door),
       events: node.events,
       settings,
       log,
@@ -68,7 +74,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
-      plugins: [requestLog, described],
+      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described],
     })
     const address = await server.listen({ host, port })
     if (options.reconciler !== false) node.reconciler.start()

@@ -42,6 +42,10 @@ export interface ServerContext {
   readonly endpoints: readonly Endpoint[]
   /** Who asks; throws RequestRefused. Requests outside of `openPaths` have been asked for it already. */
   readonly principalOf: (request: FastifyRequest) => Principal
+  /** The same for a request to one of the open paths. */
+  readonly whoAsks: (request: FastifyRequest) => Promise<Principal>
+  /** Undefined for what reached none. */
+  readonly endpointOf: (request: FastifyRequest) => Endpoint | undefined
   /** Undefined where nobody was asked for, or let in. */
   readonly nameOf: (request: FastifyRequest) => string | undefined
   /** Paths that anybody may ask for. */
@@ -136,10 +140,23 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   }
   const nameOf = (request: FastifyRequest) => principals.get(request)?.name
   const endpoints = API_ENDPOINTS
-  const context: ServerContext = { host, endpoints, principalOf, nameOf, openPaths, draining: draining.signal }
+  const reached = new WeakMap<FastifyRequest, Endpoint>()
+  const context: ServerContext = {
+    host,
+    endpoints,
+    principalOf,
+    nameOf,
+    openPaths,
+    whoAsks: async ({ headers }) => authenticate(headers),
+    endpointOf: (request) => reached.get(request),
+    draining: draining.signal,
+  }
   // Before the routes, so that what they hook into sees every request.
   for (const plugin of plugins) plugin(app, context)
-  mount(app, API_ENDPOINTS, (address, params, request, reply) => answer(context, address, params, request, reply))
+  mount(app, API_ENDPOINTS, (address, params, request, reply) => {
+    reached.set(request, address.endpoint)
+    return answer(context, address, params, request, reply)
+  })
 
   let drained: Promise<void> | undefined
   return {
