@@ -2,7 +2,8 @@
  * Time that goes wrong: clocks that are set, processes that are paused, servers that are away. Whoever lives is never ended
  * by mistake, whoever is gone is ended in the end.
  */
-import { describe, expect, test } from 'vitest'
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { startServer } from '../support/eventstoredb-rig.ts'
 import { openRig, POLICY, type Rig, SILENCE_MS, testLog } from './support/rig.ts'
@@ -121,6 +122,58 @@ describe('a wall clock', () => {
     expect(await statuses(rig)).toEqual({ alive: 'running', gone: 'failed' })
     expect(alive.isRefused).toBe(false)
   })
+})
+
+describe('the clock of a node', () => {
+  test('that is far ahead of another one’s, as its events tell, judges nobody and says so', async () => {
+    const location = testLog()
+    const here = await openRig({}, location)
+    await here.running('gone')
+    await here.pass(SILENCE_MS, SILENCE_MS)
+    const there = await openRig({ clock: new HandMovedClock(here.clock.now() - MINUTE) }, location)
+    await there.register('another')
+    await vi.waitFor(async () => {
+      expect(await here.node.reconcile({ dryRun: true })).toMatchObject({ abstained: 'clock_apart' })
+    })
+    expect(await here.node.reconcile()).toMatchObject({ abstained: 'clock_apart' })
+    expect(here.node.reconciler.status.clock).toEqual({ type: 'apart', byMs: MINUTE })
+    expect(here.warnings.map(({ message }) => message)).toEqual([
+      "this node's clock is not that of the log: nobody is judged",
+    ])
+    expect((await here.get('gone')).status).toBe('running')
+    // Nobody else is heard of for a while: what was heard then says nothing of now.
+    await here.advance(MINUTE + 1_000)
+    expect(await here.node.reconcile()).toMatchObject({ reconciled: 1 })
+  })
+
+  test('is not doubted because of its own events, however late they come', async () => {
+    const here = await openRig({}, testLog())
+    for (let i = 0; i < 3; i++) {
+      const registering = here.register(`a-${i}`)
+      here.clock.step(MINUTE)
+      await registering
+      expect(await here.node.reconcile()).not.toHaveProperty('abstained')
+    }
+  })
+})
+
+describe('read models that can not be had', () => {
+  test('leave everybody unjudged, which is said once, until they can', async () => {
+    const location = testLog()
+    const first = await openRig({}, location)
+    await first.register('gone', { policy: { ...POLICY, provisioningTimeoutMs: 1 } })
+    mkdirSync(`${location}-views`)
+    await first.advance(1_000)
+    expect(await first.node.reconcile()).toMatchObject({ abstained: 'rows_behind', candidates: 0 })
+    expect(first.node.reconciler.status.lastPass).toMatchObject({ abstained: 'rows_behind' })
+    expect((await first.get('gone')).status).toBe('provisioning')
+    rmdirSync(`${location}-views`)
+    await vi.waitFor(async () => expect(await first.node.reconcile()).toMatchObject({ reconciled: 1 }), {
+      timeout: 25_000,
+    })
+    const message = 'the rows of the reconciler are behind the log: nobody is judged'
+    expect(first.warnings.filter((one) => one.message === message)).toHaveLength(1)
+  }, 60_000)
 })
 
 describe('a restart', () => {
