@@ -71,7 +71,10 @@ export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
   readonly #reconcile: EmbeddedNode['reconcile']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store' | 'events'>, defaults: VerdictDefaults = {}) {
+  constructor(
+    { door, reconciler, reconcile }: Pick<EmbeddedNode, 'door' | 'reconciler' | 'reconcile'>,
+    defaults: VerdictDefaults = {},
+  ) {
     super(door, defaults)
     this.reconciler = reconciler
     this.#reconcile = reconcile
@@ -98,6 +101,8 @@ export interface EmbeddedNode {
   readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
+  /** Tells how long each append took until it was acknowledged. */
+  readonly onAppend: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -128,7 +133,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const own = new OwnAppends(opened, appended)
+  const appendListeners = new Set<(ms: number) => void>()
+  const own = new OwnAppends(opened, (ms) => {
+    appended()
+    for (const listener of appendListeners) listener(ms)
+  })
   const { store } = own
   const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
@@ -185,6 +194,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     readSide,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
+    onAppend: (listener) => void appendListeners.add(listener),
   }
 }
 

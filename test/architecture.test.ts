@@ -66,7 +66,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       ...EVENT_STORE_CONTRACT,
     ],
     // What a door promises is one interface, whether a shell or a server stands behind it.
-    importsTypesOf: ['src/client/door.ts'],
+    importsTypesOf: ['src/client/door.ts', 'src/client/monitoring-door.ts'],
     packages: [
       'fastify',
       '@fastify/rate-limit',
@@ -115,10 +115,17 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  // Composition as well: what the server tells of its node.
+  'src/node-standing.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    packages: [],
+    node: true,
+  },
   // The server as a whole: a node with its HTTP face.
   'src/serve.ts': {
     imports: [
       'src/app.ts',
+      'src/node-standing.ts',
       'src/authority',
       'src/config.ts',
       'src/http',

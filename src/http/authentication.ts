@@ -11,9 +11,29 @@ export type Credential = (token: string) => Promise<Principal | undefined> | Pri
 
 const ANONYMOUS: Principal = { name: 'anonymous', grants: [{ workspace: EVERY_WORKSPACE, roles: ['admin'] }] }
 
-/** On loopback, for development: everybody may do everything. */
+/**
+ * On loopback, for development: everybody on this machine may do everything. Pages of other sites that somebody's browser shows
+ * may not: neither by a name that was made to mean this machine (DNS rebinding) nor by a request across sites.
+ */
 export function openToEverybody(): Authenticate {
-  return () => ANONYMOUS
+  return ({ host = '', origin, 'sec-fetch-site': site }) => {
+    const isAsked = isLoopback(host.replace(/:[0-9]{1,5}$/, ''))
+    const isSameSite = (origin === undefined || origin === `http://${host}`) && !isForeign(site)
+    if (isAsked && isSameSite) return ANONYMOUS
+    throw new RequestRefused(
+      'unauthenticated',
+      'a server without authentication answers programs of its own machine, and no page of another site',
+    )
+  }
+}
+
+function isForeign(site: string | readonly string[] | undefined): boolean {
+  return site === 'cross-site' || site === 'same-site'
+}
+
+/** A name or address that means this machine and nobody else. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.[0-9]{1,3}){3}|::1|\[::1\])$/i.test(host)
 }
 
 /** `Authorization: Bearer ...`, by whichever of these knows it. Never from a URL, which ends up in logs. */

@@ -78,7 +78,7 @@ const REJECTIONS: Readonly<Record<RejectionCode, ErrorKind>> = {
 /** What HTTP itself, authentication and queries refuse. */
 const REQUESTS = {
   malformed_request: bad('The request can not be read'),
-  unauthenticated: { status: 401, title: 'Who are you?' },
+  unauthenticated: { status: 401, title: 'Not known who asks' },
   forbidden: { status: 403, title: 'The role does not allow it' },
   no_such_route: { status: 404, title: 'There is no such address' },
   method_not_allowed: { status: 405, title: 'Not with this method' },

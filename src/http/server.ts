@@ -20,6 +20,7 @@ import { KnownOwners } from './known-owners.ts'
 import { LongPolls } from './long-polls.ts'
 import { forbidden } from './operation-address.ts'
 import { callOf } from './request-call.ts'
+import { pathOf } from './request-path.ts'
 import { type Principal, standing } from './roles.ts'
 import { type Address, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
@@ -31,7 +32,7 @@ export interface ServerParts extends Omit<Host, 'polls' | 'owners'> {
   readonly plugins?: readonly ServerPlugin[]
 }
 
-/** More routes on the same server: registered last, told when it drains. */
+/** More on the same server: routes and hooks, before the routes of the API; told when it drains. */
 export type ServerPlugin = (app: FastifyInstance, server: ServerContext) => void
 
 export interface ServerContext {
@@ -39,6 +40,12 @@ export interface ServerContext {
   readonly endpoints: readonly Endpoint[]
   /** Who asks; throws RequestRefused. Requests outside of `openPaths` have been asked for it already. */
   readonly principalOf: (request: FastifyRequest) => Principal
+  /** The same for a request to one of the open paths. */
+  readonly whoAsks: (request: FastifyRequest) => Promise<Principal>
+  /** Undefined for what reached none. */
+  readonly endpointOf: (request: FastifyRequest) => Endpoint | undefined
+  /** Undefined where nobody was asked for, or let in. */
+  readonly nameOf: (request: FastifyRequest) => string | undefined
   /** Paths that anybody may ask for. */
   readonly openPaths: Set<string>
   readonly draining: AbortSignal
@@ -117,9 +124,25 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     if (principal === undefined) throw new Error(`nobody asked who sends ${request.method} ${request.url}`)
     return principal
   }
-  const context: ServerContext = { host, endpoints: API_ENDPOINTS, principalOf, openPaths, draining: draining.signal }
-  mount(app, API_ENDPOINTS, (address, params, request, reply) => answer(context, address, params, request, reply))
+  const nameOf = (request: FastifyRequest) => principals.get(request)?.name
+  const endpoints = API_ENDPOINTS
+  const reached = new WeakMap<FastifyRequest, Endpoint>()
+  const context: ServerContext = {
+    host,
+    endpoints,
+    principalOf,
+    nameOf,
+    openPaths,
+    whoAsks: async ({ headers }) => authenticate(headers),
+    endpointOf: (request) => reached.get(request),
+    draining: draining.signal,
+  }
+  // Before the routes, so that what they hook into sees every request.
   for (const plugin of plugins) plugin(app, context)
+  mount(app, API_ENDPOINTS, (address, params, request, reply) => {
+    reached.set(request, address.endpoint)
+    return answer(context, address, params, request, reply)
+  })
 
   let drained: Promise<void> | undefined
   return {
@@ -190,11 +213,6 @@ function sent({ status, body, headers = {} }: Reply, reply: FastifyReply): Fasti
   void reply.code(status).headers(headers)
   if (status >= 400) void reply.type(PROBLEM_MEDIA_TYPE)
   return reply.send(body)
-}
-
-/** Without the query: what people search for is nobody's business in a log. */
-export function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? ''
 }
 
 function rateKeyOf(principal: Principal | undefined, ip: string): string {

@@ -1,6 +1,7 @@
 /** A server of the test's own, over a log in memory, on a port that was free; closed when the test is over. */
 import { onTestFinished } from 'vitest'
 import { type ServedVerdict, type ServeOptions, serveVerdict } from '../../../src/serve.ts'
+import { assertDescribed } from './described-responses.ts'
 
 export interface Answered {
   readonly status: number
@@ -39,7 +40,9 @@ export async function served(options: ServeOptions & { readonly location?: strin
     })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+    const answered = { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+    assertDescribed(method, path, answered)
+    return answered
   }
   return {
     ...server,
