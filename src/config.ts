@@ -86,6 +86,12 @@ export const settingsSchema = z.strictObject({
   httpConnectionsMax: positive.default(25_000),
   /** Of one principal, or of one address where nobody has to say who he is; 0 sets no limit. */
   httpRequestsPerMinuteMax: count.default(600_000),
+  /** Streams of live events at once. */
+  httpStreamsMax: count.default(5_000),
+  /** A stream in which nothing happens says so this often, more or less, so that nobody takes it for dead. */
+  httpStreamPingMs: positive.default(20_000),
+  /** A client that takes nothing for so long is disconnected; it goes on where it was when it comes back. */
+  httpStreamSlowMs: positive.default(10_000),
   /** How long the server waits for what is in flight when it is asked to end. */
   httpDrainMs: ms.default(10_000),
 })

@@ -67,6 +67,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
     const metrics = new Metrics(standing)
     const server = await createServer({
       door: metrics.observed(node.door),
+      events: node.events,
       settings,
       log,
       authenticate,

@@ -86,22 +86,6 @@ export function answerFromState(operation: Operation | undefined, state: Registr
   }
 }
 
-/** An idempotent refusal as an answer: nothing changed, because what the sender wanted is so already or can no longer matter. */
-export function answerUnchanged({ facts }: Rejection, place: Place): CommandAnswer {
-  const { operationId, number, currentStatus, outcome, leaseEpoch, cancelRequested, nextHeartbeatBefore } = facts
-  return {
-    ...place,
-    changed: false,
-    ...(operationId === undefined ? {} : { operationId }),
-    ...(number === undefined ? {} : { number }),
-    ...(currentStatus === undefined ? {} : { status: currentStatus }),
-    ...(outcome === undefined ? {} : { outcome }),
-    ...(typeof leaseEpoch === 'number' ? { leaseEpoch } : {}),
-    ...(typeof cancelRequested === 'boolean' ? { cancelRequested } : {}),
-    ...(typeof nextHeartbeatBefore === 'number' ? { nextHeartbeatBefore } : {}),
-  }
-}
-
 /** Epoch ms by which a worker heard at `heardAt` is expected again. */
 export function nextHeartbeatBefore(operation: Operation, heardAt: number): number {
   return heardAt + (operation.policy ?? DEFAULT_POLICY).heartbeatIntervalMs

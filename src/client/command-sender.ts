@@ -1,8 +1,9 @@
 /** Commands to one registry through a door: an answer comes back, a refusal is thrown, an idempotent one is an answer. */
 
-import { answerUnchanged, type CommandAnswer, type CommandResult } from '../authority/command-answer.ts'
+import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
 import type { Refusable, RegistryAddress } from '../authority/questions.ts'
+import { answerUnchanged } from '../authority/unchanged-answer.ts'
 import type { SendOptions, VerdictDoor } from './door.ts'
 import { given } from './given-options.ts'
 import { OperationRejected } from './operation-errors.ts'

@@ -1,8 +1,9 @@
 /** A command from a request to the door, and its result as a reply. */
-import { answerUnchanged, type CommandAnswer, type CommandResult } from '../authority/command-answer.ts'
+import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import { COMMAND_SCHEMAS, type CommandType } from '../authority/commands.ts'
 import type { RegistryAddress } from '../authority/questions.ts'
 import type { Rejection } from '../authority/rejections.ts'
+import { answerUnchanged } from '../authority/unchanged-answer.ts'
 import { answerOnWire, unchangedOnWire, type WireAnswer } from '../wire/command-wire.ts'
 import { COMMANDS_OF_NODES } from '../wire/verbs.ts'
 import type { Call, Reply } from './endpoint.ts'

@@ -2,6 +2,7 @@
  * An endpoint of the API: address, right, shapes and what it does, in one value. From the same values come the routes of the
  * server, the OpenAPI description, and the list that the hostile suite walks through.
  */
+import type { ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
 import type { SendOptions } from '../client/door.ts'
@@ -32,6 +33,18 @@ export interface Endpoint {
   /** Beside those that every endpoint may give. */
   readonly refusals?: readonly ErrorCode[]
   readonly handle: (call: Call, host: Host) => Promise<Reply>
+  /** What whoever accepts `text/event-stream` is given instead, for as long as they like. */
+  readonly stream?: (call: Call, host: Host, connection: StreamConnection) => Promise<void>
+}
+
+/** A response that is written piece by piece. */
+export interface StreamConnection {
+  /** The header `Last-Event-ID`: where a stream is gone on from. */
+  readonly lastEventId: string | undefined
+  /** Takes the response out of the server's hands; its head is written. */
+  readonly begin: (headers: Readonly<Record<string, string>>) => ServerResponse
+  /** Aborts when the server ends. */
+  readonly draining: AbortSignal
 }
 
 export interface Reply {

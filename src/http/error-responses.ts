@@ -94,6 +94,7 @@ const REQUESTS = {
   page_out_of_bounds: bad('The page is too large'),
   kinds_out_of_bounds: bad('Too many kinds'),
   range_upside_down: bad('The range ends before it begins'),
+  too_many_streams: later(429, 'Too many streams are open', 5),
   bad_event_cursor: bad('The cursor is no place in the log'),
   read_model_behind: later(503, 'The read models are not as far yet'),
   not_served: later(503, 'The read models are being built'),

@@ -2,6 +2,8 @@
 import type { RegistryAddress } from '../authority/questions.ts'
 import type { VerdictDoor } from '../client/door.ts'
 import type { Logger } from '../runtime/logger.ts'
+import type { LiveEvents } from '../subscriptions/live-events.ts'
+import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
 
@@ -14,6 +16,9 @@ export interface HttpSettings {
   readonly httpRequestTimeoutMs: number
   readonly httpConnectionsMax: number
   readonly httpRequestsPerMinuteMax: number
+  readonly httpStreamsMax: number
+  readonly httpStreamPingMs: number
+  readonly httpStreamSlowMs: number
   readonly httpDrainMs: number
 }
 
@@ -21,6 +26,8 @@ export interface Host {
   readonly door: VerdictDoor
   readonly settings: HttpSettings
   readonly polls: LongPolls
+  readonly events: LiveEvents
+  readonly streams: EventStreams
   readonly owners: KnownOwners
   readonly log: Logger
   readonly version: string

@@ -80,6 +80,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Workers: 'For those who hold a lease',
   Waits: 'For several operations at once',
   Completions: 'What ended, in order',
+  Events: 'What happens, as it stands in the log',
   Owners: 'All operations of one owner of one workspace',
   Lists: 'What monitors ask: lists, counts, stories',
   Server: 'How the server stands',
@@ -100,7 +101,20 @@ function operationOf(
   { endpoint, path, isOwnerNamed }: Address,
   schemaOf: (schema: z.ZodType, io: 'input' | 'output') => JsonSchema,
 ): DescribedOperation {
-  const { id, summary, description, tag, query, body, isWaiting, method, answers, refusals = [], scope } = endpoint
+  const {
+    id,
+    summary,
+    description,
+    tag,
+    query,
+    body,
+    isWaiting,
+    method,
+    answers,
+    refusals = [],
+    scope,
+    stream,
+  } = endpoint
   const isCommand = method !== 'GET'
   const codes = [...refusals, ...ALWAYS, ...(body === undefined ? [] : OF_BODIES), ...(isCommand ? OF_COMMANDS : [])]
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => parameter('path', name, { type: 'string' }))
@@ -130,7 +144,13 @@ function operationOf(
       ...Object.fromEntries(
         Object.entries(answers).map(([status, { description: told, schema }]) => [
           status,
-          { description: told, content: { 'application/json': { schema: schemaOf(schema, 'output') } } },
+          {
+            description: told,
+            content: {
+              'application/json': { schema: schemaOf(schema, 'output') },
+              ...(stream === undefined ? {} : { 'text/event-stream': { schema: { type: 'string' } } }),
+            },
+          },
         ]),
       ),
       ...problemResponses(codes, schemaOf(problemSchema, 'output')),

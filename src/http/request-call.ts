@@ -24,11 +24,9 @@ export function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Call {
-  const { registry, isNamed, rest } = registryOf(
-    params,
-    request.query as Readonly<Record<string, unknown>>,
-    isOwnerNamed,
-  )
+  const given = request.query as Readonly<Record<string, unknown>>
+  const { registry, isNamed, rest } =
+    endpoint.scope === 'server' ? ofAll(given) : registryOf(params, given, isOwnerNamed)
   const query = endpoint.query === undefined ? noQuery(rest) : queryAs(endpoint.query, rest)
   const waitMs = endpoint.isWaiting ? 1_000 * Math.min(waitSecondsMax, preferredWaitSeconds(request)) : 0
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
@@ -60,6 +58,11 @@ function registryOf(
   const isNamed = toldWorkspace !== undefined || toldOwner !== undefined
   const registry = { workspace: oneName('workspace', toldWorkspace), owner: oneName('owner', toldOwner) }
   return { registry, isNamed, rest }
+}
+
+/** What is about no owner may have both names as parameters of its own. */
+function ofAll(query: Readonly<Record<string, unknown>>): ReturnType<typeof registryOf> {
+  return { registry: { workspace: DEFAULT_NAME, owner: DEFAULT_NAME }, isNamed: false, rest: query }
 }
 
 function oneName(name: string, told: unknown): string {

@@ -6,15 +6,17 @@
  *     drain: not ready -> waits answered -> in-flight finished -> closed
  */
 import { randomUUID } from 'node:crypto'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
 import type { Authenticate } from './authentication.ts'
 import { unknownWorkspace } from './commands.ts'
-import type { Endpoint, Reply } from './endpoint.ts'
+import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
 import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
+import { EventStreams } from './event-streams.ts'
 import type { Host } from './host.ts'
 import { KnownOwners } from './known-owners.ts'
 import { LongPolls } from './long-polls.ts'
@@ -26,7 +28,7 @@ import { type Address, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
-export interface ServerParts extends Omit<Host, 'polls' | 'owners'> {
+export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
   readonly authenticate: Authenticate
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
@@ -62,10 +64,17 @@ export interface ApiServer {
 
 /** Parameters are names of up to 128 bytes, each of which may take three characters. */
 const PARAMETER_LENGTH_MAX = 512
+/** How often a server that ends looks whether everybody has an answer. */
+const IDLE_LOOK_MS = 50
 
 export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const { settings, log, authenticate, plugins = [] } = parts
-  const host: Host = { ...parts, polls: new LongPolls(settings.httpWaitsMax), owners: new KnownOwners() }
+  const host: Host = {
+    ...parts,
+    polls: new LongPolls(settings.httpWaitsMax),
+    owners: new KnownOwners(),
+    streams: new EventStreams(settings.httpStreamsMax),
+  }
   const draining = new AbortController()
   const principals = new WeakMap<FastifyRequest, Principal>()
   const openPaths = new Set<string>()
@@ -85,6 +94,11 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
   })
   app.server.maxConnections = settings.httpConnectionsMax
+  let inFlight = 0
+  app.server.on('request', (_request, response) => {
+    inFlight++
+    response.once('close', () => inFlight--)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(.+\+)?json\s*(;|$)/i, { parseAs: 'string' }, (_request, body, done) => {
     try {
@@ -160,11 +174,16 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   async function end(): Promise<void> {
     draining.abort()
     host.polls.end()
+    // What clients keep open for later, and what never had a request, which Node does not call idle, would hold it up.
+    const idle = setInterval(() => {
+      if (inFlight === 0) app.server.closeAllConnections()
+    }, IDLE_LOOK_MS)
     const forced = setTimeout(() => app.server.closeAllConnections(), settings.httpDrainMs)
     try {
       await app.close()
     } finally {
       clearTimeout(forced)
+      clearInterval(idle)
     }
   }
 
@@ -183,7 +202,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 }
 
 async function answer(
-  { host, principalOf }: ServerContext,
+  { host, principalOf, draining }: ServerContext,
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
@@ -196,7 +215,23 @@ async function answer(
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
   if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
+  if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+    await endpoint.stream(call, host, connectionOf(request, reply, draining))
+    return reply
+  }
   return sent(await endpoint.handle(call, host), reply)
+}
+
+function connectionOf(request: FastifyRequest, reply: FastifyReply, draining: AbortSignal): StreamConnection {
+  const told = request.headers['last-event-id']
+  return {
+    lastEventId: Array.isArray(told) ? told[0] : told,
+    draining,
+    begin(headers) {
+      void reply.headers(headers).hijack()
+      return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
+    },
+  }
 }
 
 function assertEntitled(
