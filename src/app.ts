@@ -59,8 +59,9 @@ export interface ReconcilerOptions {
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
   /**
-   * Path of a small file that tells the next process since when nobody could be heard; default: beside the file of the log.
-   * A log on a server has none unless it is named: then no time without a process is known of.
+   * Path of a small file that tells the next process since when nobody could be heard. Default: beside the file of the log;
+   * for a log on a server in `verdict` of the user's state directory (XDG_STATE_HOME, ~/.local/state), by the log's id. Name one on
+   * a disk that stays where that does not outlive the process, as in a container.
    */
   readonly aliveMark?: string
 }

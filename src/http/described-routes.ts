@@ -1,10 +1,11 @@
 /** The description of the API and a page to read it by. Anybody may: nothing in it is a secret. */
-import scalar from '@scalar/fastify-api-reference'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { openApiOf } from './openapi.ts'
 import type { ServerPlugin } from './server.ts'
 
 const DOCUMENT = '/openapi.json'
 const PAGE = '/docs'
+const PAGES = [PAGE, `${PAGE}/`, `${PAGE}/js/scalar.js`]
 
 /** The page runs its own script from this server, and asks nobody else for anything. */
 const PAGE_POLICY = [
@@ -23,19 +24,32 @@ const PAGE_POLICY = [
 export const described: ServerPlugin = (app, { host, endpoints, openPaths }) => {
   const { version, settings } = host
   let document: string | undefined
+  let page: Promise<FastifyInstance> | undefined
   openPaths.add(DOCUMENT)
   app.get(DOCUMENT, (_request, reply) => {
     document ??= JSON.stringify(openApiOf(endpoints, { version, waitSecondsMax: settings.httpWaitSecondsMax }))
     return reply.type('application/json').send(document)
   })
-  for (const path of [PAGE, `${PAGE}/`, `${PAGE}/js/scalar.js`]) openPaths.add(path)
-  void app.register(async (page) => {
-    page.addHook('onSend', async (_request, reply) => {
-      void reply.header('content-security-policy', PAGE_POLICY)
+  for (const path of PAGES) {
+    openPaths.add(path)
+    app.get(path, async (_request, reply) => {
+      page ??= pageApp()
+      const { statusCode, headers, rawPayload } = await (await page).inject(path)
+      const { location } = headers
+      if (location !== undefined) void reply.header('location', location)
+      const type = headers['content-type'] ?? 'text/html'
+      return reply.code(statusCode).type(type).header('content-security-policy', PAGE_POLICY).send(rawPayload)
     })
-    await page.register(scalar, {
-      routePrefix: PAGE,
-      configuration: { url: DOCUMENT, withDefaultFonts: false, telemetry: false },
-    })
+  }
+}
+
+/** An app of its own, made when somebody first looks: its script takes longer to load than the rest of the server. */
+async function pageApp(): Promise<FastifyInstance> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference')
+  const app = Fastify()
+  await app.register(scalar, {
+    routePrefix: PAGE,
+    configuration: { url: DOCUMENT, withDefaultFonts: false, telemetry: false },
   })
+  return app
 }

@@ -14,7 +14,8 @@ export class RealWork {
     const { ask } = readSide
     readSide.ask = (question, parameters, options) =>
       this.#during(ask.call(readSide, question, parameters as never, options)) as never // as it was asked
-    const { append, turn } = store
+    const { append, turn, readStream } = store
+    store.readStream = (...args) => this.#reading(readStream.apply(store, args))
     const watched = (appender: EventAppender['append']): EventAppender['append'] => {
       return (...args) => this.#during(appender(...args))
     }
@@ -29,6 +30,17 @@ export class RealWork {
     while (this.#underWay.size > 0) {
       await Promise.allSettled(this.#underWay)
       await turns(QUIET_TURNS)
+    }
+  }
+
+  #reading<T>(read: AsyncIterable<T>): AsyncIterable<T> {
+    const during = <R>(work: Promise<R>) => this.#during(work)
+    return {
+      [Symbol.asyncIterator]() {
+        const items = read[Symbol.asyncIterator]()
+        const leave = () => items.return?.() ?? Promise.resolve({ done: true as const, value: undefined })
+        return { next: () => during(items.next()), return: () => during(leave()) }
+      },
     }
   }
 
