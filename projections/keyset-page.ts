@@ -3,18 +3,14 @@
  * stays where it is. A row that moves before the first page is never shown twice: how many there are is told with each page
  * (`newer`), so nothing is lost silently.
  */
+import { NEWER_MAX, PAGE_SIZE, PAGE_SIZE_MAX } from '../src/authority/monitoring.ts'
 import type { Condition } from './condition.ts'
 import { markOf, type Place, pageToken } from './page-token.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
 
-export const PAGE_SIZE = 50
-export const PAGE_SIZE_MAX = 1_000
-/** "99 newer" and "many newer" are the same to whoever reads pages. */
-export const NEWER_MAX = 100
-
-export interface PageQuestion<SortName extends string> {
-  readonly sort?: SortName
+export interface PageQuestion {
+  readonly sort?: string
   /** Default PAGE_SIZE, at most PAGE_SIZE_MAX. */
   readonly pageSize?: number
   /** Of the page before. */
@@ -58,7 +54,7 @@ export interface KeysetPage<Row> {
 /** Throws QuestionError for a sort, a size or a token that makes no sense. */
 export function keysetPage<Row extends PlacedRow, Sort extends KeysetSort>(
   session: ReadSession,
-  { sort, pageSize = PAGE_SIZE, pageToken: token }: PageQuestion<string>,
+  { sort, pageSize = PAGE_SIZE, pageToken: token }: PageQuestion,
   from: KeysetRows<Row, Sort>,
 ): KeysetPage<Row> {
   const { of, sorts, filter } = from

@@ -2,9 +2,10 @@
  * The filter in SQL: each condition beside what it means, and how it could be begun with. A condition is said with the columns
  * that the indexes hold wherever it can be: what is under way is told by its status.
  */
+
+import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
 import { isActive, isTerminal, PRESENT_STATUSES, type PresentStatus, statusesOf } from '../src/authority/status.ts'
 import { allOf, anyOf, beginsWith, type Condition, isAmong } from './condition.ts'
-import type { OperationFilter } from './operation-filter.ts'
 import {
   deadlineConditions,
   freshnessIs,

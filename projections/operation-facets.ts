@@ -3,12 +3,14 @@
  * are answered from them, and what is under way is counted along indexes that hold all that is asked for; any other filter
  * is answered from the rows that can be looked at in the time of a blink, and said to be no more than that.
  */
-import type { Freshness, ProblemClass } from '../src/authority/freshness.ts'
-import { isActive, type PresentStatus } from '../src/authority/status.ts'
+import type { Freshness } from '../src/authority/freshness.ts'
+import { COUNT_MAX, type Count, type Facets } from '../src/authority/monitoring.ts'
+import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../src/authority/monitoring-filters.ts'
+import { isActive } from '../src/authority/status.ts'
 import { allOf, type Condition, isAmong } from './condition.ts'
 import { type FilterParts, partsOf, statusesAsked } from './operation-conditions.ts'
-import { COUNT_MAX, type Count, type CountGroup, capped, countRowsOf, isCounted } from './operation-counts.ts'
-import { checkedFilter, FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from './operation-filter.ts'
+import { type CountGroup, capped, countRowsOf, isCounted } from './operation-counts.ts'
+import { checkedFilter } from './operation-filter.ts'
 import {
   type DeadlineConditions,
   deadlineConditions,
@@ -19,16 +21,6 @@ import {
 import { OPERATIONS, VISIBLE } from './operation-index.ts'
 import { countAlong, type Way, wayTo } from './operation-plan.ts'
 import type { ReadSession } from './read-session.ts'
-
-export interface Facets {
-  readonly statuses: Readonly<Partial<Record<PresentStatus, Count>>>
-  readonly kinds: Readonly<Record<string, Count>>
-  readonly reasonCodes: Readonly<Record<string, Count>>
-  readonly freshness: Readonly<Record<Freshness, Count>>
-  readonly problemClasses: Readonly<Record<ProblemClass, Count>>
-  /** Of the log: everything up to it is in the rows, and nothing behind it. */
-  readonly position: bigint
-}
 
 /** Kinds that facets tell, the most frequent first. */
 const FACET_KINDS_MAX = 100
@@ -43,20 +35,17 @@ const LOOK_COST_MAX = 60_000
 export function facetsAsked(session: ReadSession, question: Moment & { readonly filter?: OperationFilter }): Facets {
   const filter = checkedFilter(question.filter ?? {})
   const deadlines = deadlineConditions(session, question)
-  const facets = isCounted(filter)
+  return isCounted(filter)
     ? facetsOfCounts(session, filter, countRowsOf(session, filter), deadlines)
     : facetsOfRows(session, partsOf(session, filter, question), deadlines)
-  return { ...facets, position: session.checkpoint.position }
 }
-
-type Spread = Omit<Facets, 'position'>
 
 function facetsOfCounts(
   session: ReadSession,
   filter: OperationFilter,
   groups: readonly CountGroup[],
   deadlines: DeadlineConditions,
-): Spread {
+): Facets {
   const sum = (isMeant: (group: CountGroup) => boolean) =>
     groups.reduce((total, group) => (isMeant(group) ? total + group.operations : total), 0)
   const total = sum(() => true)
@@ -127,7 +116,7 @@ interface FacetGroup extends Pick<CountGroup, 'kind' | 'status' | 'needs_follow_
   readonly freshness: Freshness
 }
 
-function facetsOfRows(session: ReadSession, parts: FilterParts, deadlines: DeadlineConditions): Spread {
+function facetsOfRows(session: ReadSession, parts: FilterParts, deadlines: DeadlineConditions): Facets {
   const way = wayTo(session, parts, COUNT_MAX)
   const { groups, isExact } = way === undefined ? { groups: [], isExact: true } : groupsAlong(session, way, deadlines)
   const each = <T extends string>(all: readonly T[], nameOf: (group: FacetGroup) => T) => {
@@ -186,7 +175,7 @@ function freshnessNamed(deadlines: DeadlineConditions): Condition {
 function spread(
   groups: readonly (Pick<CountGroup, 'kind' | 'status' | 'operations'> & { readonly reason_code: string | null })[],
   isExact: boolean,
-): Pick<Spread, 'statuses' | 'kinds' | 'reasonCodes'> {
+): Pick<Facets, 'statuses' | 'kinds' | 'reasonCodes'> {
   return {
     statuses: sums(groups, ({ status }) => status, isExact),
     kinds: sums(groups, ({ kind }) => kind, isExact),

@@ -5,6 +5,7 @@
  * A story grows in parts of a fixed size, so that an operation with a hundred thousand reports costs no more per event than
  * one with ten.
  */
+import { STORY_PAGE_MAX } from '../src/authority/monitoring.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import type { ProjectedEvent, Projection, ProjectionTable } from './projection.ts'
 import { QuestionError } from './question-error.ts'
@@ -109,8 +110,6 @@ export interface StoryQuestion {
   /** Default and most: STORY_PAGE_MAX. */
   readonly limit?: number
 }
-
-export const STORY_PAGE_MAX = 1_000
 
 /** Revisions of one operation's story, ascending; empty for one that is not known. Throws QuestionError. */
 export function storyAsked(session: ReadSession, question: StoryQuestion): readonly number[] {

@@ -3,24 +3,26 @@
  * along the cheapest index, a count stops at its cap. Every answer rests on one moment of the rows, and names its position.
  */
 import { graceMsFor } from '../src/authority/grace.ts'
+import {
+  COUNT_MAX,
+  type Count,
+  type ListedOperation,
+  type OperationPage,
+  type OperationSort,
+  type OperationsQuestion,
+} from '../src/authority/monitoring.ts'
+import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
 import type { Operation } from '../src/authority/operation.ts'
-import { type OperationView, viewOf } from '../src/authority/operation-view.ts'
+import { viewOf } from '../src/authority/operation-view.ts'
 import { allOf, type Condition } from './condition.ts'
-import { keysetPage, type PageQuestion } from './keyset-page.ts'
+import { keysetPage } from './keyset-page.ts'
 import { partsOf } from './operation-conditions.ts'
-import { COUNT_MAX, type Count, capped, countRowsOf, isCounted } from './operation-counts.ts'
-import { checkedFilter, type OperationFilter } from './operation-filter.ts'
+import { capped, countRowsOf, isCounted } from './operation-counts.ts'
+import { checkedFilter } from './operation-filter.ts'
 import { IS_ACTIVE, type Moment } from './operation-freshness.ts'
 import { OPERATIONS } from './operation-index.ts'
 import { ALL, BY_STATUS, countAlong, over, type Sort, type Way, wayTo } from './operation-plan.ts'
 import type { ReadSession } from './read-session.ts'
-
-export interface ListedOperation extends OperationView {
-  readonly workspace: string
-  readonly owner: string
-  readonly lastActivityAt: number
-  readonly statusSinceAt: number
-}
 
 const BY_START = {
   column: 'started_at',
@@ -55,25 +57,10 @@ const SORTS = {
       holds: ['deadline_at'],
     },
   },
-} as const satisfies Record<string, Sort>
-
-export type OperationSort = keyof typeof SORTS
-export const OPERATION_SORTS = Object.keys(SORTS) as readonly OperationSort[]
+} as const satisfies Record<OperationSort, Sort>
 
 /** Sorted by newest activity where nothing else is said. */
-export interface ListQuestion extends Moment, PageQuestion<OperationSort> {
-  readonly filter?: OperationFilter
-}
-
-export interface OperationPage {
-  readonly operations: readonly ListedOperation[]
-  /** For the page behind this one; undefined on the last one. */
-  readonly nextPageToken: string | undefined
-  /** Rows that have come before the first page since it was read, counted up to NEWER_MAX. */
-  readonly newer: number
-  /** Of the log: everything up to it is in the rows, and nothing behind it. */
-  readonly position: bigint
-}
+export interface ListQuestion extends Moment, Pick<OperationsQuestion, 'filter' | 'sort' | 'pageSize' | 'pageToken'> {}
 
 /** One page. Throws QuestionError. */
 export function listAsked(session: ReadSession, question: ListQuestion): OperationPage {
@@ -91,7 +78,7 @@ export function listAsked(session: ReadSession, question: ListQuestion): Operati
     count: (_sort, before, limit) => countAlong(session, way, limit, [before]),
   })
   const operations = rows.map((row) => listed(row, question))
-  return { operations, nextPageToken, newer, position: session.checkpoint.position }
+  return { operations, nextPageToken, newer }
 }
 
 /** The operation of this number, or the newest life of an id; undefined where it is not known. */

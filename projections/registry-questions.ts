@@ -1,30 +1,17 @@
 /** What is asked of the registries: a page of their owners, one of them, its waits, how many wait in all. */
-import { z } from 'zod'
-import type { Limits, WaitMode } from '../src/authority/events.ts'
+import type {
+  ListedRegistry,
+  ListedWait,
+  OwnersQuestion,
+  RegistryPage,
+  RegistrySort,
+} from '../src/authority/monitoring.ts'
+import { type RegistryFilter, registryFilterSchema } from '../src/authority/monitoring-filters.ts'
 import { allOf, beginsWith, type Condition, isAmong } from './condition.ts'
-import { type KeysetSort, keysetPage, type PageQuestion } from './keyset-page.ts'
+import { type KeysetSort, keysetPage } from './keyset-page.ts'
 import { filterBy } from './operation-filter.ts'
 import type { ReadSession } from './read-session.ts'
 import { REGISTRIES_TABLE, WAITS_TABLE } from './registries.ts'
-
-const VALUES_MAX = 50
-const TEXT_LENGTH_MAX = 128
-
-const values = z.array(z.string().min(1).max(TEXT_LENGTH_MAX)).min(1).max(VALUES_MAX)
-
-/** Conditions combine freely: all of them must hold; of several values in one list any may. */
-export const registryFilterSchema = z.strictObject({
-  workspaces: values.optional(),
-  owners: values.optional(),
-  /** The beginning of the owner. */
-  text: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
-  /** Has operations under way. */
-  active: z.boolean().optional(),
-  /** Has active waits. */
-  waiting: z.boolean().optional(),
-  retired: z.boolean().optional(),
-})
-export type RegistryFilter = Readonly<z.infer<typeof registryFilterSchema>>
 
 interface Sort extends KeysetSort {
   readonly index: string
@@ -39,40 +26,8 @@ const SORTS = {
   most_active: { column: 'r.active', tie: TIE, index: 'active', direction: 'DESC', among: 'r.active > 0' },
   most_waits: { column: 'r.waits', tie: TIE, index: 'waiting', direction: 'DESC', among: 'r.waits > 0' },
   owner: { column: 'r.owner', tie: TIE, index: 'owner', direction: 'ASC', among: 'TRUE' },
-} as const satisfies Readonly<Record<string, Sort>>
-export type RegistrySort = keyof typeof SORTS
-export const REGISTRY_SORTS = Object.keys(SORTS) as readonly RegistrySort[]
-
-/** Sorted by newest activity where nothing else is said. */
-export interface RegistriesQuestion extends PageQuestion<RegistrySort> {
-  readonly filter?: RegistryFilter
-}
-
-export interface ListedRegistry {
-  readonly workspace: string
-  readonly owner: string
-  readonly registryId: string
-  readonly openedAt: number
-  readonly newestAt: number
-  readonly revision: number
-  readonly active: number
-  readonly retained: number
-  readonly waits: number
-  /** Of its completion feed. */
-  readonly watermark: number
-  readonly limits: Limits
-  readonly retired?: { readonly at: number; readonly reason: string }
-}
-
-export interface RegistryPage {
-  readonly registries: readonly ListedRegistry[]
-  /** For the page behind this one; undefined on the last one. */
-  readonly nextPageToken: string | undefined
-  /** Rows that have come before the first page since it was read, counted up to NEWER_MAX. */
-  readonly newer: number
-  /** Of the log: everything up to it is in the rows, and nothing behind it. */
-  readonly position: bigint
-}
+} as const satisfies Readonly<Record<RegistrySort, Sort>>
+export type RegistriesQuestion = Pick<OwnersQuestion, 'filter' | 'sort' | 'pageSize' | 'pageToken'>
 
 /** Owners of one beginning that are sorted rather than looked for along the order. */
 const SELECTED_MAX = 2_000
@@ -89,7 +44,7 @@ export function registriesAsked(session: ReadSession, question: RegistriesQuesti
     count: (sort, before, limit) =>
       countAlong(session, indexFor(session, filter, sort), [...conditionsOf(filter, sort), before], limit),
   })
-  return { registries: rows.map(listed), nextPageToken, newer, position: session.checkpoint.position }
+  return { registries: rows.map(listed), nextPageToken, newer }
 }
 
 /** The registry of one owner; undefined where it was never opened. */
@@ -99,17 +54,6 @@ export function registryAsked(session: ReadSession, stream: string): ListedRegis
     [stream],
   )
   return row === undefined ? undefined : listed(row)
-}
-
-export interface ListedWait {
-  readonly waitId: string
-  readonly mode: WaitMode
-  readonly members: number
-  /** Members that have not ended. */
-  readonly missing: number
-  readonly runId?: string
-  readonly beganAt: number
-  readonly deadlineAt: number
 }
 
 export const WAITS_PAGE_MAX = 1_000

@@ -2,11 +2,9 @@
 export {
   type EmbeddedNode,
   EmbeddedVerdict,
-  MEMORY_LOCATION,
   type OpenOptions,
   openNode,
   openVerdict,
-  type ReadModelOptions,
   type ReconcilerOptions,
 } from './app.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
@@ -51,6 +49,8 @@ export type { RegisterOptions } from './client/registration.ts'
 export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } from './client/verdict.ts'
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
+export { MEMORY_LOCATION } from './log-of-node.ts'
+export type { ReadModelOptions } from './read-side-of-node.ts'
 export type { OpenBreaker } from './reconciler/breaker.ts'
 export type { Testimony } from './reconciler/judgement.ts'
 export type { Mode } from './reconciler/modes.ts'

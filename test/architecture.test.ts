@@ -70,7 +70,23 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/reconciler',
       'src/subscriptions',
       'src/audit',
+      'src/log-of-node.ts',
+      'src/read-side-of-node.ts',
+    ],
+    packages: [],
+    node: true,
+  },
+  'src/log-of-node.ts': { imports: ['src/config.ts', 'src/event-store', 'src/runtime'], packages: [], node: true },
+  // Composition of the read side, so that app.ts knows it as one.
+  'src/read-side-of-node.ts': {
+    imports: [
+      'src/config.ts',
+      'src/event-store',
+      'src/log-of-node.ts',
       'src/read-side-thread.ts',
+      'projections',
+      'src/runtime',
+      'src/subscriptions',
     ],
     packages: [],
     node: true,
@@ -83,7 +99,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     importsAtRunTime: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },

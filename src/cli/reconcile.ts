@@ -1,6 +1,7 @@
 /** `verdict reconcile`: one pass of the reconciler, by hand. */
 import { parseArgs } from 'node:util'
-import { type EmbeddedNode, openNode, shownLocation } from '../app.ts'
+import { type EmbeddedNode, openNode } from '../app.ts'
+import { shownLocation } from '../log-of-node.ts'
 import { EXIT_OURS } from './exit-codes.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'

@@ -1,5 +1,5 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
-import { shownLocation } from '../app.ts'
+import { shownLocation } from '../log-of-node.ts'
 import { config } from './config.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
 import { projections } from './projections.ts'

@@ -1,10 +1,11 @@
 /** A node with its reconciler over a log in memory or on a file, by a clock that is moved by hand. */
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode } from '../../../src/app.ts'
+import { type EmbeddedNode, type OpenOptions, openNode } from '../../../src/app.ts'
 import type { CommandAnswer } from '../../../src/authority/command-answer.ts'
 import type { OperationSnapshot } from '../../../src/authority/questions.ts'
 import { registryStream } from '../../../src/event-store/stream-names.ts'
+import { MEMORY_LOCATION } from '../../../src/log-of-node.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
 import { testDirectory } from '../../shell/support/nodes.ts'
 import { RealWork } from '../../support/real-work.ts'
