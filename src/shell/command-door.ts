@@ -13,7 +13,7 @@ import { outcomeAt } from './outcome-reader.ts'
 import { failureOf } from './registry-loader.ts'
 import { nameFault, type RegistryNames } from './registry-names.ts'
 import type { NodeParts } from './shell-parts.ts'
-import { nodeRejection, SHUTTING_DOWN, unreadable } from './store-refusals.ts'
+import { nodeRejection, outcomeUnknown, SHUTTING_DOWN, unreadable } from './store-refusals.ts'
 import type { Sender, Settle, Settlement } from './ticket.ts'
 
 export interface SenderOptions extends Partial<Sender> {
@@ -53,8 +53,12 @@ export class CommandDoor {
       return
     }
     const registry = registries.use(stream)
-    if (registry instanceof Promise) void registry.then((opened) => this.#submit(opened, parsed, options, settle))
-    else this.#submit(registry, parsed, options, settle)
+    const submit = (opened: HotRegistry | undefined): void => {
+      if (opened === undefined) settle(this.#shutDown(stream, parsed.command, commandId))
+      else this.#submit(opened, parsed, options, settle)
+    }
+    if (registry instanceof Promise) void registry.then(submit)
+    else submit(registry)
   }
 
   /** The same, for those who wait. Never rejects. */
@@ -62,16 +66,12 @@ export class CommandDoor {
     return new Promise((resolve) => this.send(name, input, options, resolve))
   }
 
-  #submit(
-    registry: HotRegistry | undefined,
-    { command, text }: ParsedCommand,
-    options: SenderOptions,
-    settle: Settle,
-  ): void {
-    if (registry === undefined) {
-      settle(refusedWith(nodeRejection(command, SHUTTING_DOWN)))
-      return
-    }
+  #shutDown(stream: string, command: Command, commandId: string | undefined): Settlement {
+    const isUnknown = commandId !== undefined && this.#parts.fates.isOpen(stream, commandId)
+    return refusedWith(nodeRejection(command, isUnknown ? outcomeUnknown(SHUTTING_DOWN.message) : SHUTTING_DOWN))
+  }
+
+  #submit(registry: HotRegistry, { command, text }: ParsedCommand, options: SenderOptions, settle: Settle): void {
     const addressed = addressCommand(command, options.commandId, this.#parts, text)
     registry.submit(addressed, senderOf(options), (settlement) => {
       const { result } = settlement

@@ -18,7 +18,7 @@ import { HeldProgress, type HeldReport } from './held-progress.ts'
 import { LeaseSignals } from './lease-signals.ts'
 import { RegistryWriter, type WriterParts, type WriterSettings } from './registry-writer.ts'
 import { SignsOfLife } from './signs-of-life.ts'
-import { nodeRejection } from './store-refusals.ts'
+import { type NodeRefusal, nodeRejection, outcomeUnknown } from './store-refusals.ts'
 import { type Sender, type Settle, type Settlement, SHELL } from './ticket.ts'
 import { Waiters } from './waiters.ts'
 
@@ -47,6 +47,11 @@ export interface Notice {
 const FEED = 'feed'
 const NOTHING: readonly OwnCommand[] = []
 const EXPIRY_RETRY_MS = 1_000
+const CANNOT_HEAR: NodeRefusal = {
+  code: 'store_unavailable',
+  message: "signs of life can't be written at the moment",
+  isRetryable: true,
+}
 
 export class HotRegistry {
   readonly writer: RegistryWriter
@@ -83,7 +88,8 @@ export class HotRegistry {
 
   /** Whether somebody on this node would miss it. */
   get isNeeded(): boolean {
-    if (this.#holds > 0 || !this.writer.isIdle) return true
+    // What nobody knows the fate of goes on being sent, though nobody waits for it any more.
+    if (this.#holds > 0 || !this.writer.isIdle || this.writer.isUnresolved) return true
     const listeners = this.watchers.size + this.waits.size + this.feed.size + this.leases.size
     return listeners > 0 || this.#signs.size > 0 || this.#progress.size > 0
   }
@@ -178,7 +184,7 @@ export class HotRegistry {
     if (command.type === 'ReportProgress' && !this.#mayHold(operation)) return undefined
     const stamped = this.#acceptable(addressed, durable.state)
     if (stamped === undefined) return undefined
-    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(command)
+    if (this.writer.isUnresolved || this.#signs.isFailing) return this.#cannotHear(addressed)
     if (command.type === 'RecordHeartbeat') this.#signs.hear(operation, stamped.at)
     else this.#progress.hold(operation.id, command, addressed, sender)
     const place = { revision: durable.state.revision, position: durable.position }
@@ -203,10 +209,10 @@ export class HotRegistry {
     return operation?.number === number && this.#progress.mayHold(operation)
   }
 
-  #cannotHear(command: Command): Settlement {
+  #cannotHear({ command, commandId }: AddressedCommand): Settlement {
     const { state, position } = this.writer.durable
-    const message = "signs of life can't be written at the moment"
-    const rejection = nodeRejection(command, { code: 'store_unavailable', message, isRetryable: true })
+    const told = this.writer.mayBeStored(commandId) ? outcomeUnknown(CANNOT_HEAR.message) : CANNOT_HEAR
+    const rejection = nodeRejection(command, told)
     return { result: { type: 'refused', rejection, place: { revision: state.revision, position } } }
   }
 

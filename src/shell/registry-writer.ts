@@ -23,6 +23,7 @@ import type { AddressedCommand, StampSettings } from './command-stamp.ts'
 import { type Before, DecisionQueue } from './decision-queue.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
 import { HeadReader } from './head-reader.ts'
+import type { OpenFates } from './open-fates.ts'
 import { OpenTickets } from './open-tickets.ts'
 import type { PendingBatch } from './pending-batch.ts'
 import { type AppendBounds, PendingSide } from './pending-side.ts'
@@ -56,6 +57,7 @@ export interface WriterParts {
   readonly salts: SaltSource
   /** Shared by all writers of a node. */
   readonly slots: AppendSlots
+  readonly fates: OpenFates
   readonly snapshots: SnapshotCache | undefined
   readonly log: WarningLog
   /** Called for each effect after its event is durable, in order. Must not throw. */
@@ -99,10 +101,15 @@ export class RegistryWriter {
 
   constructor(parts: WriterParts) {
     this.#parts = parts
-    const { store, stream, settings, clock, salts, runEffect } = parts
+    const { store, stream, settings, clock, salts, fates, runEffect } = parts
     this.#heads = new HeadReader(store, stream)
     this.#followed = new FollowedState(store, stream, runEffect)
-    this.#tickets = new OpenTickets(() => this.durable)
+    this.#tickets = new OpenTickets({
+      durable: () => this.durable,
+      mayBeStored: (commandId) => this.mayBeStored(commandId),
+      onUnknown: (commandId) => fates.opened(stream, commandId),
+      onTold: (commandId) => fates.closed(stream, commandId),
+    })
     this.#pending = new PendingSide(stream, salts, settings)
     this.#inFlight = new AppendInFlight({
       store,
@@ -122,7 +129,7 @@ export class RegistryWriter {
         this.#foreignRevision = Math.max(this.#foreignRevision, headRevision)
         this.#decideAgain([ticket])
       },
-      cannotTell: (ticket, error) => this.#tickets.refuse(ticket, unreadable(failureOf(stream, error))),
+      cannotTell: (ticket, error) => this.#cannotTell(ticket, error),
     })
     this.#queue = new DecisionQueue({
       tickets: this.#tickets,
@@ -169,6 +176,13 @@ export class RegistryWriter {
   /** The log does not say what became of the last append: nothing is decided, and signs of life can't be written. */
   get isUnresolved(): boolean {
     return this.#mode === 'unresolved'
+  }
+
+  /** Whether a sending of this command is stored, on its way, or of unknown fate: whoever sends it again learns no less. */
+  mayBeStored(commandId: string): boolean {
+    const isInFlight = this.#inFlight.batch?.entries.some(({ ticket }) => ticket.addressed.commandId === commandId)
+    if (isInFlight || this.durable.state.commands.has(commandId)) return true
+    return this.#parts.fates.isOpen(this.#parts.stream, commandId)
   }
 
   /** Decides a command and settles it when the answer is true for good. */
@@ -298,7 +312,7 @@ export class RegistryWriter {
 
   /** Certainly not stored, and no conflict: its callers are told, what was decided on top of it is decided again. */
   #refused({ entries }: PendingBatch, reason: Parameters<typeof refusedByLog>[0], message: string): void {
-    this.#inFlight.clear()
+    this.#notStored(entries)
     const undone = this.#undo()
     for (const { ticket } of entries) this.#tickets.refuse(ticket, refusedByLog(reason, message))
     if (this.#mode === 'unresolved') {
@@ -308,9 +322,16 @@ export class RegistryWriter {
     this.#decideAgain(undone)
   }
 
+  /** What some of them were told, that nobody knows, is so no more. */
+  #notStored(entries: PendingBatch['entries']): void {
+    const { fates, stream } = this.#parts
+    this.#inFlight.clear()
+    for (const { ticket } of entries) if (ticket.isSettled) fates.closed(stream, ticket.addressed.commandId)
+  }
+
   async #conflicted({ entries }: PendingBatch): Promise<void> {
     const { store, clock, settings } = this.#parts
-    this.#inFlight.clear()
+    this.#notStored(entries)
     this.#mode = 'catching_up'
     this.#hasGivenUp = false
     this.#conflictsInARow++
@@ -363,6 +384,13 @@ export class RegistryWriter {
     const unknown = outcomeUnknown(this.#inFlight.unknownBecause)
     for (const { ticket } of this.#inFlight.batch?.entries ?? []) this.#tickets.refuse(ticket, unknown)
     this.#enqueue([...this.#undo(), ...this.#queue.takeAll()])
+  }
+
+  /** The log can't be asked whether the decision is true for good; a repetition of what is on its way may be stored soon. */
+  #cannotTell(ticket: Ticket, error: unknown): void {
+    const refusal = unreadable(failureOf(this.#parts.stream, error))
+    const isRepeated = ticket.withheld?.decision.type === 'remembered'
+    this.#tickets.refuse(ticket, isRepeated ? outcomeUnknown(refusal.message) : refusal)
   }
 
   #answerWithoutEvents(ticket: Ticket, decision: Eventless, state: RegistryState, place: Place): void {

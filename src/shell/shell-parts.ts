@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { RandomSource } from '../runtime/ids.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { HotRegistry, HotSettings } from './hot-registry.ts'
+import type { OpenFates } from './open-fates.ts'
 import type { Registries, RegistriesSettings } from './registries.ts'
 
 export interface ShellSettings extends HotSettings, RegistriesSettings {
@@ -34,6 +35,7 @@ export interface NodeParts extends ShellParts {
   readonly salts: SaltSource
   readonly log: WarningLog
   readonly registries: Registries
+  readonly fates: OpenFates
 }
 
 /**

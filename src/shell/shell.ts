@@ -28,6 +28,7 @@ import { type Collected, collect, completions, moveCursor } from './completions.
 import { readCursor } from './consumer-cursors.ts'
 import { Contradictions } from './contradictions.ts'
 import type { AbortCause } from './lease-signals.ts'
+import { OPEN_FATES_MAX, OpenFates } from './open-fates.ts'
 import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
 import { history, list, overview, snapshot } from './registry-reads.ts'
@@ -43,8 +44,9 @@ export class Shell {
   constructor(parts: ShellParts) {
     const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
     const slots = new AppendSlots(clock, store.appendsAtOnce)
-    const registries = new Registries({ store, settings, clock, salts, slots, snapshots, log }, settings)
-    this.#parts = { ...parts, salts, log, registries }
+    const fates = new OpenFates(clock, { max: OPEN_FATES_MAX, ms: settings.limits.commandMemory.ms })
+    const registries = new Registries({ store, settings, clock, salts, slots, fates, snapshots, log }, settings)
+    this.#parts = { ...parts, salts, log, registries, fates }
     this.#contradictions = new Contradictions({ registries, clock, log })
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
   }

@@ -23,7 +23,7 @@ export function outcomeUnknown(why?: string): NodeRefusal {
 /** Decided, or to be decided, on top of an append of which nobody knows. */
 export const NOT_STORED: NodeRefusal = {
   code: 'store_unavailable',
-  message: 'the log does not say what became of the append before; this command was not stored',
+  message: 'the log does not say what became of the append before; this sending was not stored',
   isRetryable: true,
 }
 export const OVERLOADED: NodeRefusal = {
@@ -41,7 +41,7 @@ export const SHUTTING_DOWN: NodeRefusal = {
 export const INTERNAL_ERROR: NodeRefusal = {
   code: 'internal_error',
   message:
-    'this node could not decide it, which is a defect of Verdict; nothing of it was stored, and the log tells more',
+    'this node could not decide it, which is a defect of Verdict; nothing of this sending was stored, and the log tells more',
   isRetryable: false,
 }
 

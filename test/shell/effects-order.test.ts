@@ -10,6 +10,7 @@ import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { systemRandom } from '../../src/runtime/ids.ts'
 import { AppendSlots } from '../../src/shell/append-slots.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
+import { OpenFates } from '../../src/shell/open-fates.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
 import { type Settlement, SHELL } from '../../src/shell/ticket.ts'
 import { RecordingLog } from '../support/recording-log.ts'
@@ -30,6 +31,7 @@ function recordingWriter() {
     settings,
     salts: randomSalts(),
     slots: new AppendSlots(clock),
+    fates: new OpenFates(clock, { max: 1, ms: 1 }),
     snapshots: undefined,
     log: new RecordingLog(),
     runEffect: (effect, state) => {

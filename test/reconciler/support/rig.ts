@@ -7,7 +7,8 @@ import type { OperationSnapshot } from '../../../src/authority/questions.ts'
 import { registryStream } from '../../../src/event-store/stream-names.ts'
 import { MEMORY_LOCATION } from '../../../src/log-of-node.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
-import { testDirectory, turns } from '../../shell/support/nodes.ts'
+import { testDirectory } from '../../shell/support/nodes.ts'
+import { RealWork } from '../../support/real-work.ts'
 
 export const OWNER = { workspace: 'default', owner: 'acme' }
 
@@ -26,11 +27,13 @@ export class Rig {
   readonly clock: HandMovedClock
   readonly node: EmbeddedNode
   readonly warnings: { readonly facts: Readonly<Record<string, unknown>>; readonly message: string }[]
+  readonly #work: RealWork
 
   constructor(clock: HandMovedClock, node: EmbeddedNode, warnings: Rig['warnings']) {
     this.clock = clock
     this.node = node
     this.warnings = warnings
+    this.#work = new RealWork(node)
   }
 
   /** The answer; a refusal is a failed test. */
@@ -74,10 +77,10 @@ export class Rig {
   /** Lets time pass in steps, so that whatever is due in between happens in its own time. */
   async pass(ms: number, stepMs = 1_000): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
-      await this.clock.advance(Math.min(stepMs, left))
-      await turns(8)
-      // A file answers in real time: a pass that is under way ends before time goes on.
+      await this.clock.advance(Math.min(stepMs, left), () => this.#work.settled())
+      // A pass that is under way ends before anybody looks at what came of it.
       await this.node.reconcile({ kinds: [], dryRun: true })
+      await this.#work.settled()
     }
   }
 }
