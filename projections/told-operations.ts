@@ -1,8 +1,9 @@
 /** One operation by its id: how the index tells of it, also when retention hides it, and where its story stands in the log. */
 import type { ListedOperation } from '../src/authority/monitoring.ts'
+import type { Moment } from './operation-freshness.ts'
 import { STORIES, storyAsked } from './operation-history.ts'
 import { OPERATIONS } from './operation-index.ts'
-import { type Moment, operationAsked } from './operation-questions.ts'
+import { operationAsked } from './operation-questions.ts'
 import type { ReadSession } from './read-session.ts'
 
 export interface ToldOperation {

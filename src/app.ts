@@ -161,7 +161,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log: withInfo(log),
   })
   const hold = new ProcessHold()
-  const monitoring = monitoringOf({ readSide, store, clock, toldUpTo })
+  const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
   const door = embeddedDoor({ shell, store, snapshots, hold, monitoring, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
     closing.abort()

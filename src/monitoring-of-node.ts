@@ -14,6 +14,7 @@ import type { ratesAsked } from '../projections/rate-questions.ts'
 import type { registriesAsked } from '../projections/registry-questions.ts'
 import type { storyFound, toldAsked } from '../projections/told-operations.ts'
 import { askedQuestion } from './authority/asked-question.ts'
+import type { UnheardTime } from './authority/grace.ts'
 import {
   type AsOf,
   type FilterQuestion,
@@ -42,12 +43,14 @@ export interface MonitoringParts {
   readonly readSide: ReadSide
   readonly store: EventReader
   readonly clock: Clock
+  /** Time in which nobody could be heard: rows are judged with the same grace as by the reconciler. */
+  readonly unheard: () => readonly UnheardTime[]
   /** Everything up to here was told to callers of this node. */
   readonly toldUpTo: () => Promise<bigint>
 }
 
-export function monitoringOf({ readSide, store, clock, toldUpTo }: MonitoringParts): MonitoringDoor {
-  const moment = () => ({ now: clock.now(), graceMs: 0 })
+export function monitoringOf({ readSide, store, clock, unheard, toldUpTo }: MonitoringParts): MonitoringDoor {
+  const moment = () => ({ now: clock.now(), unheard: unheard() })
   return {
     operations: (given, signal) =>
       answered(

@@ -82,7 +82,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
     const story = await verdict.operations.story('a')
     expect(story).toMatchObject({
       id: 'a',
-            standing: 'listed',
+      standing: 'listed',
       hasMore: false,
       explanation: 'It has ended.',
     })
