@@ -11,6 +11,7 @@ import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindVi
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
 import type { VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
+import type { MonitoringDoor } from './client/monitoring-door.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
@@ -19,6 +20,7 @@ import type { EventStore } from './event-store/event-store.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
 import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { openLog, placeOf } from './log-of-node.ts'
+import { monitoringOf } from './monitoring-of-node.ts'
 import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
 import { FollowedOperations } from './reconciler/followed-operations.ts'
@@ -102,7 +104,7 @@ export interface EmbeddedNode {
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<EmbeddedVerdict> {
   assertOptions(options)
   const { log = createLogger(settingsOf(options.settings).logLevel) } = options
-  const node = await openNode(location, { ...options, log })
+  const node = await openNode(location, { ...options, log, readModels: { follow: 'at_start', ...options.readModels } })
   if (options.reconciler !== false) node.reconciler.start()
   return new EmbeddedVerdict(node, { ...options, log })
 }
@@ -121,7 +123,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   } = options
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
-  const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
+  const { readSide, appended, tell, toldUpTo, release } = readSideOf(opened, place, settings, log, options.readModels)
   const store = tellingAppends(opened, appended)
   const shell = new Shell({
     store,
@@ -159,12 +161,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log: withInfo(log),
   })
   const hold = new ProcessHold()
-  const door = embeddedDoor(shell, store, snapshots, hold, async () => {
+  const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
+  const door = embeddedDoor({ shell, store, snapshots, hold, monitoring, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
     closing.abort()
     release()
   })
-  if (options.readModels?.follow === 'at_start') readSide.start()
+  if (options.readModels?.follow === 'at_start') readSide.startSoon()
   return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
 }
 
@@ -209,18 +212,28 @@ function fractionOf(random: RandomSource): number {
   return new DataView(bytes.buffer).getUint32(0) / 2 ** 32
 }
 
+interface DoorParts {
+  readonly shell: Shell
+  readonly store: EventStore
+  readonly snapshots: SnapshotCache
+  readonly hold: ProcessHold
+  readonly monitoring: MonitoringDoor
+  /** Told how far a caller knows of the log. */
+  readonly tell: (position: bigint) => void
+}
+
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
-  shell: Shell,
-  store: EventStore,
-  snapshots: SnapshotCache,
-  hold: ProcessHold,
+  { shell, store, snapshots, hold, monitoring, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
   return {
-    send: (...args) => hold.during(shell.send(...args)),
+    async send(...args) {
+      const result = await hold.during(shell.send(...args))
+      tell(result.type === 'answered' ? result.answer.position : result.place.position)
+      return result
+    },
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
-    list: (...args) => hold.during(shell.list(...args)),
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
@@ -230,6 +243,7 @@ function embeddedDoor(
     collect: (...args) => hold.during(shell.collect(...args)),
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
+    monitoring,
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())

@@ -51,6 +51,8 @@ export const settingsSchema = z.strictObject({
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),
+  /** How long a question waits until the read models have reached the position that it needs. */
+  questionTimeoutMs: ms.default(10_000),
   /** Behind by more than this, a read model is told as lagging; and as stalled when it has not moved for so long. */
   projectionLaggingMs: positive.default(1_000),
   projectionStalledMs: positive.default(5_000),

@@ -71,6 +71,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/subscriptions',
       'src/audit',
       'src/log-of-node.ts',
+      'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
     ],
     packages: [],
@@ -91,6 +92,21 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  'src/monitoring-of-node.ts': {
+    imports: [
+      'src/authority',
+      'src/client/monitoring-door.ts',
+      ...EVENT_STORE_CONTRACT,
+      'projections',
+      'src/read-side-of-node.ts',
+      'src/runtime',
+      'src/stories-of-node.ts',
+      'src/subscriptions',
+    ],
+    packages: ['zod'],
+    node: true,
+  },
+  'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
     imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime'],

@@ -17,6 +17,7 @@ import type {
   WaitRequest,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
+import type { MonitoringDoor } from './monitoring-door.ts'
 
 export interface SendOptions {
   /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
@@ -36,8 +37,6 @@ export interface VerdictDoor {
   ): Promise<CommandResult>
   /** Undefined for an operation that is not there or no longer held; see `outcome` for those that were evicted. */
   snapshot(registry: RegistryAddress, id: string): Promise<OperationSnapshot | undefined>
-  /** Active and retained operations, oldest registration first. */
-  list(registry: RegistryAddress): Promise<readonly OperationSnapshot[]>
   overview(registry: RegistryAddress): Promise<RegistryOverview>
   /** The one outcome, as soon as there is one; at once when it is known, evicted operations included. */
   outcome(
@@ -68,6 +67,8 @@ export interface VerdictDoor {
     lease: { readonly id: string; readonly leaseEpoch: number },
     listener: (cause: LeaseCause) => void,
   ): () => void
+  /** Questions over all owners, answered from read models. */
+  readonly monitoring: MonitoringDoor
   close(): Promise<void>
 }
 

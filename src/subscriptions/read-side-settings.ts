@@ -4,6 +4,7 @@ export interface ReadSideSettings {
   readonly projectionBatchBytesMax: number
   readonly rebuildBatchEventsMax: number
   readonly logPollMs: number
+  readonly questionTimeoutMs: number
   readonly projectionLaggingMs: number
   readonly projectionStalledMs: number
   readonly projectionRetryMs: number

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { OperationSnapshot } from '../../src/authority/questions.ts'
+import type { ListedOperation } from '../../src/authority/monitoring.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { CommandLine, verdict } from './support/command-line.ts'
@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 
 /** The only operation in the log, read by another process than the one that wrote it. */
-async function operation(owner = 'default'): Promise<OperationSnapshot> {
+async function operation(owner = 'default'): Promise<ListedOperation> {
   const [only, ...others] = await (await openedAt(path.join(data, 'verdict.db'))).operations.list({ owner })
   if (only === undefined || others.length > 0) throw new Error(`expected one operation, met ${others.length + 1}`)
   return only
