@@ -6,6 +6,8 @@ import { earliestDeadline } from '../src/authority/deadlines.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
+import { operationOf, recordOf } from './operation-record.ts'
 import type { Projection, ProjectionTable, SqlValue } from './projection.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -58,16 +60,18 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
       notBeforeAt,
       attention.some(({ raised }) => raised) ? 1 : 0,
       deadline === undefined || attention.some(({ rule }) => rule === deadline.rule) ? 1 : 0,
-      JSON.stringify(operation),
+      recordOf(operation),
     ]
   },
   read: ([stream, , workspace, owner, , , , , , , , record]) => ({
     stream: String(stream),
     workspace: String(workspace),
     owner: String(owner),
-    operation: JSON.parse(String(record)),
+    operation: operationOf(String(record)),
   }),
   targets: (recorded) => livesTouchedBy(recorded).map((number) => [recorded.stream, number]),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, recorded, _before, [, number]) => {
     const { event, stream, workspace, owner } = recorded
     // A late report that contradicts the truth comes after the end.
@@ -80,14 +84,15 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
 
 export const LIVENESS: Projection = {
   name: 'liveness',
-  version: 1,
+  version: 2,
   tables: [LIVENESS_TABLE],
   unknownEvents: 'stop',
 }
 
 function withoutWords(operation: Operation): Operation {
-  const { name: _name, source: _source, labels: _labels, ...rest } = slimOperation(operation)
-  return rest
+  const { name, source, labels, ...rest } = operation
+  const isWithout = name === undefined && source === undefined && labels === undefined
+  return slimOperation(isWithout ? operation : rest)
 }
 
 /** Which operations are meant; all of them where nothing is named. */
@@ -185,7 +190,7 @@ interface StoredRow {
 }
 
 function rowOf({ stream, workspace, owner, record }: StoredRow): LivenessRow {
-  return { stream, workspace, owner, operation: JSON.parse(record) }
+  return { stream, workspace, owner, operation: operationOf(record) }
 }
 
 function scopeCondition(scope: LivenessScope): { readonly sql: string; readonly parameters: readonly SqlValue[] } {

@@ -20,6 +20,8 @@ export interface DeadlineConditions {
   /** The moment has come that this column tells; so has every one that the index gives up to `now`. */
   isPast(column: 'deadline_at' | 'late_at'): Condition
   isAhead(column: 'deadline_at' | 'late_at'): Condition
+  /** When it becomes likely stale, grace included. */
+  readonly dueAt: string
 }
 
 const GRACE_MS = 'grace_ms(o.silent_since_at, o.heartbeat_ms)'
@@ -31,6 +33,7 @@ export function deadlineConditions(session: ReadSession, { now, unheard }: Momen
     return {
       isPast: (column) => compared(`o.${column} <= ?`, [now]),
       isAhead: (column) => compared(`o.${column} > ?`, [now]),
+      dueAt: 'o.deadline_at',
     }
   }
   session.define('grace_ms', (silentSince, heartbeat) =>
@@ -40,6 +43,7 @@ export function deadlineConditions(session: ReadSession, { now, unheard }: Momen
     // Grace only adds: what lies ahead without it is not asked for its grace.
     isPast: (column) => compared(`(o.${column} <= ? AND o.${column} + ${GRACE_MS} <= ?)`, [now, now]),
     isAhead: (column) => compared(`(o.${column} > ? OR o.${column} + ${GRACE_MS} > ?)`, [now, now]),
+    dueAt: `o.deadline_at + ${GRACE_MS}`,
   }
 }
 

@@ -12,7 +12,6 @@ import {
   type OperationsQuestion,
 } from '../src/authority/monitoring.ts'
 import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
-import type { Operation } from '../src/authority/operation.ts'
 import { viewOf } from '../src/authority/operation-view.ts'
 import { allOf, type Condition } from './condition.ts'
 import { keysetPage } from './keyset-page.ts'
@@ -22,6 +21,7 @@ import { checkedFilter } from './operation-filter.ts'
 import { IS_ACTIVE, type Moment } from './operation-freshness.ts'
 import { OPERATIONS } from './operation-index.ts'
 import { ALL, BY_STATUS, countAlong, over, type Sort, type Way, wayTo } from './operation-plan.ts'
+import { operationOf } from './operation-record.ts'
 import type { ReadSession } from './read-session.ts'
 
 const BY_START = {
@@ -126,7 +126,7 @@ function sorted(name: string, direction: Sort['direction']) {
 
 function listed(row: ListRow, { now, unheard }: Moment): ListedOperation {
   const { workspace, owner, last_activity_at: lastActivityAt, status_since_at: statusSinceAt, record } = row
-  const operation = JSON.parse(record) as Operation // as the row's `write` stored it
+  const operation = operationOf(record)
   const view = viewOf(operation, now, graceMsFor(operation, unheard, now))
   return { ...view, workspace, owner, lastActivityAt, statusSinceAt }
 }
