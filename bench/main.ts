@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
 import { liveness } from './liveness.ts'
+import { queries } from './queries.ts'
 import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { w1 } from './w1.ts'
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   rebuild,
   lag,
   liveness,
+  queries,
 }
 
 const { values, positionals } = parseArgs({

@@ -1,38 +1,21 @@
 /** What metrics ask of the read models: how many operations there are of each kind and status, how fresh, and what moved so far. */
 import { type Quantiles, TRANSITIONS, type Transition } from '../src/authority/monitoring.ts'
-import { countRowsOf } from './operation-counts.ts'
 import { facetsAsked } from './operation-facets.ts'
-import { OPERATIONS } from './operation-index.ts'
-import type { Moment } from './operation-questions.ts'
+import type { Moment } from './operation-freshness.ts'
+import { type OperationNumbers, operationsByKindAndStatus } from './operation-metrics.ts'
 import { quantilesOf } from './rate-questions.ts'
 import { HOUR_MS, MINUTE_MS, RATES_TABLE } from './rates.ts'
 import type { ReadSession } from './read-session.ts'
 
-export interface OperationGauges {
-  readonly operations: readonly { readonly kind: string; readonly status: string; readonly count: number }[]
-  /** By the one function that judges; counting stops at a cap. */
-  readonly freshness: Readonly<Record<string, number>>
-  /** Epoch ms of the earliest deadline that has passed; undefined where none has. */
-  readonly oldestDeadlineAt: number | undefined
-}
-
-export function operationGaugesAsked(session: ReadSession, moment: Moment): OperationGauges {
-  const counted = new Map<string, { readonly kind: string; readonly status: string; count: number }>()
-  for (const { kind, status, operations } of countRowsOf(session, {})) {
-    const place = JSON.stringify([kind, status])
-    const known = counted.get(place)
-    if (known === undefined) counted.set(place, { kind, status, count: operations })
-    else known.count += operations
-  }
+/** How many there are, and how much they may still be trusted; as lists judge it at the same moment. */
+export function operationGaugesAsked(
+  session: ReadSession,
+  moment: Moment,
+): OperationNumbers & { readonly freshness: Readonly<Record<string, number>> } {
   const { freshness } = facetsAsked(session, moment)
-  const overdue = session.get<{ readonly at: number | null }>(
-    `SELECT min(deadline_at) AS at FROM ${session.table(OPERATIONS)} WHERE deadline_at <= ?`,
-    [moment.now - moment.graceMs],
-  )
   return {
-    operations: [...counted.values()],
+    ...operationsByKindAndStatus(session, moment),
     freshness: Object.fromEntries(Object.entries(freshness).map(([name, { count }]) => [name, count])),
-    oldestDeadlineAt: overdue?.at ?? undefined,
   }
 }
 

@@ -53,8 +53,7 @@ export class NodeStanding implements HealthPort, MetricsPort {
   }
 
   operations() {
-    // Deadlines are put off by what nobody could hear, operation by operation; a count takes none of it into account.
-    return this.#ask(GAUGES, [{ now: Date.now(), graceMs: 0 }])
+    return this.#ask(GAUGES, [{ now: Date.now(), unheard: this.#node.reconciler.unheard }])
   }
 
   transitions() {

@@ -39,8 +39,9 @@ export async function run(args: readonly string[]): Promise<number> {
       actor: 'verdict run',
       worker: { host: hostname(), pid: process.pid },
       log: { warn: (_facts, message) => say(message) },
-      // A command that lasts a second need not look after all others.
+      // A command that lasts a second need not look after all others, and asks nothing of them.
       reconciler: false,
+      readModels: { follow: 'when_asked' },
     })
     const handle = await running.begin(verdict)
     await running.finished(handle)
