@@ -74,7 +74,7 @@ const REJECTIONS: Readonly<Record<RejectionCode, ErrorKind>> = {
   too_many_cursors: conflict('Too many cursors'),
   cursor_ahead: conflict('The cursor is ahead of the feed'),
   bad_page_token: bad('The page token does not fit'),
-  behind: later(503, 'The read models are not as far yet'),
+  read_model_behind: later(503, 'The read models are not as far yet'),
   not_served: later(503, 'The read models are being built'),
 }
 
@@ -98,7 +98,6 @@ const REQUESTS = {
   range_upside_down: bad('The range ends before it begins'),
   too_many_streams: later(429, 'Too many streams are open', 5),
   bad_event_cursor: bad('The cursor is no place in the log'),
-  read_model_behind: later(503, 'The read models are not as far yet'),
   reads_unavailable: later(503, 'The read models can not be asked'),
 } as const satisfies Readonly<Record<string, ErrorKind>>
 
