@@ -3,7 +3,7 @@
  * values. Nothing is decided here and nothing is kept but how far this node has told its callers of the log.
  *
  *     question -> schema -> read side (rows at or behind what was told here) -> answer with its position
- *                             '-> behind, not_served: refused, with how far the rows are
+ *                             '-> read_model_behind, not_served: refused, with how far the rows are
  */
 import type { z } from 'zod'
 import type { monitoredAsked } from '../projections/monitored-operations.ts'
@@ -164,7 +164,7 @@ function rejectionOf(error: unknown): Rejection | undefined {
   const { message, position, atLeast } = error
   switch (error.code) {
     case 'read_model_behind':
-      return { code: 'behind', message, facts: { position, atLeast } }
+      return { code: 'read_model_behind', message, facts: { position, atLeast } }
     case 'not_served':
       return { code: 'not_served', message, facts: {} }
     case 'read_side_closed':
