@@ -16,7 +16,7 @@ import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
 import { decodeEvent } from './event-store/event-codec.ts'
-import type { EventStore } from './event-store/event-store.ts'
+import type { EventReader, EventStore } from './event-store/event-store.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
 import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { openLog, placeOf } from './log-of-node.ts'
@@ -35,7 +35,8 @@ import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
-import type { ReadSide } from './subscriptions/read-side.ts'
+import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
+import type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -67,12 +68,17 @@ export interface ReconcilerOptions {
 /** The API with the reconciler of its node. */
 export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
+  /** The log under it, to be read. */
+  readonly log: EventReader
   readonly #reconcile: EmbeddedNode['reconcile']
+  readonly #ask: EmbeddedNode['ask']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store'>, defaults: VerdictDefaults = {}) {
+  constructor({ door, store, reconciler, reconcile, ask }: EmbeddedNode, defaults: VerdictDefaults = {}) {
     super(door, defaults)
     this.reconciler = reconciler
+    this.log = store
     this.#reconcile = reconcile
+    this.#ask = ask
   }
 
   /**
@@ -81,6 +87,18 @@ export class EmbeddedVerdict extends Verdict {
    */
   reconcile(request: PassRequest = {}): Promise<PassReport> {
     return this.#reconcile(request)
+  }
+
+  /**
+   * Asks the rows of a projection: a function that its module exports, run where the rows lie, within one moment. Without a position
+   * of its own the question sees what was answered here before. Throws ReadSideError, and what the function throws as a QuestionError.
+   */
+  ask<F extends QuestionFunction>(
+    question: Question<F>,
+    parameters: ParametersOf<F>,
+    options?: AskOptions,
+  ): Promise<ReadAnswer<ReturnType<F>>> {
+    return this.#ask(question, parameters, options)
   }
 }
 
@@ -92,6 +110,8 @@ export interface EmbeddedNode {
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
+  /** A question at or behind what callers of this node were told. */
+  readonly ask: ReadSide['ask']
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
 }
@@ -168,7 +188,15 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.startSoon()
-  return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
+  return {
+    store,
+    door,
+    readSide,
+    reconciler,
+    reconcile: (request) => hold.during(reconciler.reconcile(request)),
+    ask: async (question, parameters, asked) =>
+      readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
+  }
 }
 
 /** Gives the events of all registries as they come, for as long as the log is open. */

@@ -75,6 +75,6 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
   }
 }
 
-function missing(place: string): LogError {
+export function missing(place: string): LogError {
   return new LogError('log_missing', `there is no log at ${place}`)
 }

@@ -90,6 +90,7 @@ function follow(
     holder,
     mode,
     onMoved,
+    onRetention: (pass) => tell({ type: 'retention', ...pass }),
     onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
   })
   follower.start()

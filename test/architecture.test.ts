@@ -106,6 +106,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['zod'],
     node: true,
   },
+  'src/event-handler-of-log.ts': {
+    imports: ['src/config.ts', 'src/event-store', 'src/log-of-node.ts', 'src/runtime', 'src/subscriptions'],
+    packages: [],
+    node: true,
+  },
   'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {

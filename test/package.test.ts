@@ -78,16 +78,16 @@ describe('the packed package', () => {
   test('opens its doors', () => {
     writeFileSync(
       path.join(folder, 'doors.js'),
-      `const doors = await Promise.all([import('verdict'), import('verdict/bullmq'), import('verdict/testing')])
+      `const doors = await Promise.all([import('verdict'), import('verdict/bullmq'), import('verdict/projections'), import('verdict/testing')])
        console.log(doors.map((door) => Object.keys(door).length > 0))`,
     )
-    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('[ true, true, true ]\n')
+    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('[ true, true, true, true ]\n')
   })
 
   test('has types that a strict project accepts', () => {
     writeFileSync(
       path.join(folder, 'doors.ts'),
-      `import 'verdict'\nimport 'verdict/bullmq'\nimport 'verdict/testing'\n`,
+      `import 'verdict'\nimport 'verdict/bullmq'\nimport 'verdict/projections'\nimport 'verdict/testing'\n`,
     )
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node']
     expect(succeed(folder, path.join(BIN, 'tsc'), ...options, 'doors.ts')).toBe('')
@@ -106,7 +106,12 @@ describe('the packed package', () => {
 
   test("has doors whose types name no other client's types", () => {
     // @eventstore/db-client brings types of its own for Node 16, which would meet the user's.
-    const reached = declarationsFrom(path.join(packed, 'dist/src'), ['index.d.ts', 'bullmq.d.ts', 'testing.d.ts'])
+    const reached = declarationsFrom(path.join(packed, 'dist/src'), [
+      'index.d.ts',
+      'bullmq.d.ts',
+      'projections.d.ts',
+      'testing.d.ts',
+    ])
     expect(reached.filter((file) => readFileSync(file, 'utf8').includes('@eventstore/'))).toEqual([])
   })
 

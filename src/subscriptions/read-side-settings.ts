@@ -9,6 +9,11 @@ export interface ReadSideSettings {
   readonly projectionStalledMs: number
   readonly projectionRetryMs: number
   readonly projectionRetryMsMax: number
+  readonly listKeepMs: number | null
+  readonly listKeepMax: number | null
+  readonly listDeleteAfterMs: number
+  readonly listRetentionEveryMs: number
+  readonly listRetentionRowsMax: number
   readonly parkedTriesMax: number
   readonly parkedRetryMs: number
   readonly followLeaseMs: number

@@ -32,7 +32,7 @@ export interface ReadSideParts {
   readonly holder: string
   /** `watch` never follows and builds nothing by itself. */
   readonly mode: 'follow' | 'watch'
-  readonly log: WarningLog
+  readonly log: WarningLog & { readonly info?: WarningLog['warn'] }
   /** Starts the thread whose entry composes the rest. */
   readonly startThread: (data: ThreadData) => Worker
   /** The log for one more thread; `release` when that has ended. */
@@ -222,7 +222,19 @@ export class ReadSide {
     return { caller: new ThreadCaller(startThread(data)), release }
   }
 
-  #hear({ projections }: FollowerNews): void {
+  #hear(news: FollowerNews): void {
+    if (news.type === 'unbuilt') {
+      this.#hearUnbuilt(news.projections)
+      return
+    }
+    const { type: _type, ...counts } = news
+    this.#parts.log.info?.(
+      counts,
+      'operations that ended long ago left the lists (marked) or the read models (deleted)',
+    )
+  }
+
+  #hearUnbuilt(projections: readonly string[]): void {
     if (this.#isBuildingUnbuilt || this.#closing !== undefined) return
     this.#isBuildingUnbuilt = true
     this.#buildUnbuilt(projections).then(
@@ -235,7 +247,7 @@ export class ReadSide {
         const message = error instanceof Error ? error.message : String(error)
         for (const name of projections) this.#unbuilt.set(name, message)
         this.#parts.log.warn({ projections, message }, 'read models could not be built; it is tried again')
-        this.#later(() => this.#hear({ type: 'unbuilt', projections }))
+        this.#later(() => this.#hearUnbuilt(projections))
       },
     )
   }

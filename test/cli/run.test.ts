@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { ListedOperation } from '../../src/authority/monitoring.ts'
+import type { OperationSnapshot } from '../../src/authority/questions.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { CommandLine, verdict } from './support/command-line.ts'
@@ -12,10 +12,13 @@ beforeEach(() => {
 })
 
 /** The only operation in the log, read by another process than the one that wrote it. */
-async function operation(owner = 'default'): Promise<ListedOperation> {
-  const [only, ...others] = await (await openedAt(path.join(data, 'verdict.db'))).operations.list({ owner })
+async function operation(owner = 'default'): Promise<OperationSnapshot> {
+  const { operations } = await openedAt(path.join(data, 'verdict.db'))
+  const [only, ...others] = await operations.list({ owner })
   if (only === undefined || others.length > 0) throw new Error(`expected one operation, met ${others.length + 1}`)
-  return only
+  const whole = await operations.get({ owner, id: only.id })
+  if (whole === undefined) throw new Error(`${only.id} is listed, and not there`)
+  return whole
 }
 
 const run = (...args: readonly string[]) => verdict('run', '--data', data, ...args)

@@ -1,15 +1,22 @@
+import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { OpenOptions } from '../../src/app.ts'
 import type { OperationsWanted } from '../../src/client/monitored-operations.ts'
 import type { Verdict } from '../../src/client/verdict.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
-import { freshFolder, opened, openedAt, refusalOf, STORES, thrownBy } from './support/opened-verdict.ts'
+import { startServer } from '../support/eventstoredb-rig.ts'
+import { freshFolder, opened, openedAt, refusalOf, STORES, type Store, thrownBy } from './support/opened-verdict.ts'
 
 const idsIn = (list: Iterable<{ readonly id: string }>) => [...list].map(({ id }) => id)
 
-describe.each(STORES)('operations, on %s,', (store) => {
+async function openedOn(store: Store | 'eventstoredb', options: OpenOptions = {}) {
+  return store === 'eventstoredb' ? openedAt((await startServer()).url, options) : opened(store, options)
+}
+
+describe.each([...STORES, 'eventstoredb'] as const)('operations, on %s,', (store) => {
   test('are listed as soon as they were answered: everybody reads their own writes', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     for (let i = 0; i < 10; i++) {
       await verdict.register('k', { id: `id-${i}`, owner: `o-${i % 3}` })
       expect((await verdict.operations.list()).operations[0]).toMatchObject({ id: `id-${i}`, owner: `o-${i % 3}` })
@@ -21,7 +28,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
   })
 
   test('are found by what is given, all of it', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     await verdict.execute('export', { id: 'a', labels: { team: 'x' } }, () => 1)
     await verdict.start('export', { id: 'b', key: 'orders', labels: { team: 'x', tier: '1' } })
     await verdict.register('import', { id: 'c', owner: 'acme', labels: { team: 'y' } })
@@ -41,7 +48,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
   })
 
   test('come page by page, each once, with the position that a page rests on', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     for (let i = 0; i < 7; i++) await verdict.register('k', { id: `id-${i}` })
     const first = await verdict.operations.list({}, { pageSize: 3 })
     expect([...first]).toHaveLength(3)
@@ -60,7 +67,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
   })
 
   test('are counted and spread, as of the moment of the rows', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     await verdict.execute('export', {}, () => 1)
     await verdict.register('import')
     await verdict.register('import')
@@ -73,7 +80,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
   })
 
   test('have a story that is read from the log, page by page, by id', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     await verdict.execute('export', { id: 'a' }, async ({ phase }) => {
       await phase('read', () => 1)
       await verdict.register('other', { id: 'b' })
@@ -98,7 +105,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
   })
 
   test('are summed up by owner', async () => {
-    const verdict = await opened(store)
+    const verdict = await openedOn(store)
     await verdict.register('k', { owner: 'acme' })
     await verdict.execute('k', { owner: 'globex' }, () => 1)
     const { registries } = await verdict.operations.owners()
@@ -111,7 +118,7 @@ describe.each(STORES)('operations, on %s,', (store) => {
 
   test('are told as rates', async () => {
     const clock = new HandMovedClock(1_763_690_000_000)
-    const verdict = await opened(store, { clock, reconciler: false })
+    const verdict = await openedOn(store, { clock, reconciler: false })
     await verdict.execute('k', {}, () => 1)
     const [from, until] = [clock.now() - 3_600_000, clock.now() + 60_000]
     const { points } = await verdict.operations.rates({ from, until, step: 'hour' })
@@ -216,4 +223,23 @@ test('a Verdict that is closed answers no question any more', async () => {
   const verdict = await opened('sqlite')
   await verdict.close()
   expect(await refusalOf(verdict.operations.list())).toMatchObject({ code: 'shutting_down' })
+})
+
+test.each([
+  ['at once', 0],
+  ['when rows are followed', 700],
+])('a program that closes nothing ends by itself: %s', (_, idleMs) => {
+  const file = path.join(freshFolder(), 'verdict.db')
+  const program = `
+    const { openVerdict } = await import(${JSON.stringify(path.resolve(import.meta.dirname, '../../src/index.ts'))})
+    const verdict = await openVerdict(${JSON.stringify(file)})
+    await verdict.execute('k', { id: 'a' }, () => 1)
+    await new Promise((resolve) => setTimeout(resolve, ${idleMs}))
+    if (${idleMs} > 0) console.log([...(await verdict.operations.list())].length)
+  `
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: idleMs > 0 ? '1\n' : '', stderr: '' })
 })
