@@ -1,39 +1,53 @@
-/** What scrapers of metrics ask of the operation index: numbers by kind and status, and how long the worst is overdue. */
+/** What scrapers of metrics ask of the operation index: numbers by kind and status, how fresh, and since when the worst is overdue. */
 
+import type { Freshness } from '../src/authority/freshness.ts'
 import { COUNT_MAX } from '../src/authority/monitoring.ts'
 import type { PresentStatus } from '../src/authority/status.ts'
 import { allOf } from './condition.ts'
+import { facetsAsked } from './operation-facets.ts'
 import { deadlineConditions, type Moment } from './operation-freshness.ts'
 import { COUNTS, OPERATIONS } from './operation-index.ts'
 import type { ReadSession } from './read-session.ts'
 
-export interface OperationNumbers {
+export interface OperationGauges {
   /** All workspaces together, the most frequent first, at most SERIES_MAX. */
   readonly operations: readonly { readonly kind: string; readonly status: PresentStatus; readonly count: number }[]
-  /** Operations that are likely stale, counted up to COUNT_MAX. */
-  readonly stale: number
-  /** For how long the one has been stale that became it first, of those; undefined where none is. */
-  readonly oldestStaleMs: number | undefined
+  /** As lists and facets judge it at the same moment; counting stops at a cap. */
+  readonly freshness: Readonly<Record<Freshness, number>>
+  /** Epoch ms of the earliest deadline that has passed, grace included; undefined where none has. */
+  readonly oldestDeadlineAt: number | undefined
 }
 
 /** Kinds are named by callers: so many series of kind and status a scraper is given, and no more. */
 const SERIES_MAX = 1_000
 
-/** As lists and facets judge it at the same moment. */
-export function operationsByKindAndStatus(session: ReadSession, moment: Moment): OperationNumbers {
-  const operations = session.all<OperationNumbers['operations'][number]>(
+export function operationGaugesAsked(session: ReadSession, moment: Moment): OperationGauges {
+  const operations = session.all<OperationGauges['operations'][number]>(
     `SELECT kind, status, sum(operations) AS count FROM ${session.table(COUNTS)}
      GROUP BY kind, status ORDER BY count DESC, kind, status LIMIT ?`,
     [SERIES_MAX],
   )
+  const { freshness } = facetsAsked(session, moment)
+  return {
+    operations,
+    // One number for each.
+    freshness: Object.fromEntries(Object.entries(freshness).map(([name, { count }]) => [name, count])) as Record<
+      Freshness,
+      number
+    >,
+    oldestDeadlineAt: oldestDeadline(session, moment),
+  }
+}
+
+/** Of the first COUNT_MAX by their deadlines: grace may put one behind another. */
+function oldestDeadline(session: ReadSession, moment: Moment): number | undefined {
   const { isPast, dueAt } = deadlineConditions(session, moment)
   const { sql, parameters } = allOf([{ sql: 'o.is_active = 1', parameters: [] }, isPast('deadline_at')])
-  const stale = session.get<{ readonly count: number; readonly first: number | null }>(
-    `SELECT count(*) AS count, min(due) AS first FROM (
+  const first = session.get<{ readonly at: number | null }>(
+    `SELECT min(due) AS at FROM (
        SELECT ${dueAt} AS due FROM ${session.table(OPERATIONS)} o
        INDEXED BY ${session.index(OPERATIONS, 'standing')} WHERE ${sql} ORDER BY o.deadline_at LIMIT ?)`,
     [...parameters, COUNT_MAX],
   )
-  const first = stale?.first ?? undefined
-  return { operations, stale: stale?.count ?? 0, oldestStaleMs: first === undefined ? undefined : moment.now - first }
+  return first?.at ?? undefined
 }
