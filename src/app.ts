@@ -9,21 +9,22 @@ import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
-import type { VerdictDoor } from './client/door.ts'
+import type { EventsRequest } from './authority/questions.ts'
+import type { EventsAnswer, VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import type { MonitoringDoor } from './client/monitoring-door.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
+import { randomSalts } from './event-store/event-codec.ts'
 import type { EventReader, EventStore } from './event-store/event-store.ts'
+import { OthersTime } from './event-store/others-time.ts'
+import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
-import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { openLog, placeOf } from './log-of-node.ts'
 import { monitoringOf } from './monitoring-of-node.ts'
-import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
+import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
-import { FollowedOperations } from './reconciler/followed-operations.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -34,7 +35,9 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
+import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
 import type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
 
@@ -54,13 +57,14 @@ export interface OpenOptions extends VerdictDefaults {
 }
 
 export interface ReconcilerOptions {
-  /** How far it goes with a kind; default `enforce`. */
+  /** How far it goes with a kind; default `enforce`. What an operator put on record in the log counts more. */
   readonly modes?: Readonly<Record<string, Mode>>
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
   /**
-   * Path of a small file that tells the next process since when nobody could be heard; default: beside the file of the log.
-   * A log on a server has none unless it is named: then no time without a process is known of.
+   * Path of a small file that tells the next process since when nobody could be heard. Default: beside the file of the log;
+   * for a log on a server in `verdict` of the user's state directory (XDG_STATE_HOME, ~/.local/state), by the log's id. Name one on
+   * a disk that stays where that does not outlive the process, as in a container.
    */
   readonly aliveMark?: string
 }
@@ -73,7 +77,10 @@ export class EmbeddedVerdict extends Verdict {
   readonly #reconcile: EmbeddedNode['reconcile']
   readonly #ask: EmbeddedNode['ask']
 
-  constructor({ door, store, reconciler, reconcile, ask }: EmbeddedNode, defaults: VerdictDefaults = {}) {
+  constructor(
+    { door, store, reconciler, reconcile, ask }: Omit<EmbeddedNode, 'events' | 'readSide' | 'onAppend'>,
+    defaults: VerdictDefaults = {},
+  ) {
     super(door, defaults)
     this.reconciler = reconciler
     this.log = store
@@ -112,8 +119,12 @@ export interface EmbeddedNode {
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
   /** A question at or behind what callers of this node were told. */
   readonly ask: ReadSide['ask']
+  /** The events of the log, for whoever wants to be told of them. */
+  readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
+  /** Tells how long each append took until it was acknowledged. */
+  readonly onAppend: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -144,7 +155,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, tell, toldUpTo, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const store = tellingAppends(opened, appended)
+  const appendListeners = new Set<(ms: number) => void>()
+  const own: OwnAppends = new OwnAppends(opened, (ms) => {
+    appended(own.position)
+    for (const listener of appendListeners) listener(ms)
+  })
+  const { store } = own
+  const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
     store,
     snapshots,
@@ -152,6 +169,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     random,
     log,
     unheard: () => reconciler.unheard,
+    onDeadline: (dueAt) => reconciler.expect(dueAt),
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -162,9 +180,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
-  const closing = new AbortController()
   const reconciler: Reconciler = new Reconciler({
-    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    ask: (name, parameters, options) =>
+      readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    knownPosition: () => own.position,
+    liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,
     fraction: () => fractionOf(random),
@@ -178,53 +198,28 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
+    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
+  const events = new LiveEvents({ reader: store, log })
   const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
-  const door = embeddedDoor({ shell, store, snapshots, hold, monitoring, tell }, async () => {
+  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
-    closing.abort()
+    othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.startSoon()
   return {
     store,
     door,
+    events,
     readSide,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
     ask: async (question, parameters, asked) =>
       readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
-  }
-}
-
-/** Gives the events of all registries as they come, for as long as the log is open. */
-async function followInto(
-  operations: FollowedOperations,
-  store: EventStore,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let isLive = false
-  try {
-    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
-      if (item.type === 'caught_up') {
-        isLive = true
-        operations.caughtUp(item.position)
-        continue
-      }
-      const { event: stored } = item
-      const name = registryOfStream(stored.stream)
-      if (name === undefined) continue
-      try {
-        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
-      } catch {
-        operations.park(stored.stream)
-      }
-    }
-  } catch (error) {
-    operations.fail(error)
+    onAppend: (listener) => void appendListeners.add(listener),
   }
 }
 
@@ -244,6 +239,7 @@ interface DoorParts {
   readonly shell: Shell
   readonly store: EventStore
   readonly snapshots: SnapshotCache
+  readonly events: LiveEvents
   readonly hold: ProcessHold
   readonly monitoring: MonitoringDoor
   /** Told how far a caller knows of the log. */
@@ -252,7 +248,7 @@ interface DoorParts {
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
-  { shell, store, snapshots, hold, monitoring, tell }: DoorParts,
+  { shell, store, snapshots, events, hold, monitoring, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
   return {
@@ -265,6 +261,7 @@ function embeddedDoor(
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
+    waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),
     cursor: (...args) => hold.during(shell.cursor(...args)),
     moveCursor: (...args) => hold.during(shell.moveCursor(...args)),
@@ -272,6 +269,7 @@ function embeddedDoor(
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     monitoring,
+    events: (request, signal) => heldEvents(events, request, signal, hold),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())
@@ -279,6 +277,26 @@ function embeddedDoor(
       snapshots.close()
       hold.close()
     },
+  }
+}
+
+/** What was read as it is shown; the process stays for as long as somebody waits for the next. */
+async function* heldEvents(
+  events: LiveEvents,
+  request: EventsRequest,
+  signal: AbortSignal,
+  hold: ProcessHold,
+): AsyncGenerator<EventsAnswer, void, undefined> {
+  const batches = events.batches(request, signal)
+  try {
+    for (;;) {
+      const { done, value } = await hold.during(batches.next())
+      if (done) return
+      if (value.type !== 'events') yield value
+      else yield { type: 'events', events: value.entries.map(({ live }) => live), isCaughtUp: value.isCaughtUp }
+    }
+  } finally {
+    await batches.return()
   }
 }
 

@@ -7,6 +7,7 @@ export {
   openVerdict,
   type ReconcilerOptions,
 } from './app.ts'
+export type { CloudEvent } from './authority/cloud-event.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
@@ -26,7 +27,9 @@ export type {
 export type { OperationFilter, RegistryFilter } from './authority/monitoring-filters.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
+  EventsResync,
   HistoryEntry,
+  LiveEvent,
   OperationSnapshot,
   RegistryAddress,
   RegistryOverview,
@@ -42,6 +45,7 @@ export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
 export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
+export type { EventsOptions } from './client/live-events.ts'
 export {
   type ListOptions,
   type MonitoredOperations,
@@ -58,6 +62,7 @@ export type { OperationAddress } from './client/operation-address.ts'
 export {
   AttemptAborted,
   CompletionsDropped,
+  EventsReplaced,
   OperationCancelled,
   OperationFailed,
   OperationRejected,

@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { LIVENESS } from '../../projections/liveness.ts'
+import { dueAsked, lateAsked } from '../../projections/liveness-questions.ts'
+import { operationGaugesAsked } from '../../projections/metric-questions.ts'
 import { facetsAsked } from '../../projections/operation-facets.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
-import { operationGaugesAsked } from '../../projections/operation-metrics.ts'
 import { countAsked, listAsked, operationAsked } from '../../projections/operation-questions.ts'
 import { graceMsFor } from '../../src/authority/grace.ts'
 import { FRESHNESSES } from '../../src/authority/monitoring-filters.ts'
 import { viewOf } from '../../src/authority/operation-view.ts'
 import { isActive } from '../../src/authority/status.ts'
-import { FollowedOperations } from '../../src/reconciler/followed-operations.ts'
 import { judgeCandidate } from '../../src/reconciler/judgement.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
 import { followed, projected } from './support/followed.ts'
@@ -41,10 +42,8 @@ describe('freshness', () => {
           const { history, state } = historyOf(given, sent, seed)
           using file = followed(OPERATION_INDEX)
           file.project(projected(history))
-          const followedOperations = new FollowedOperations()
-          for (const one of history) {
-            followedOperations.apply('registry-default/a', { workspace: 'default', owner: 'a' }, one)
-          }
+          using liveness = followed(LIVENESS)
+          liveness.project(projected(history))
           const active = [...state.operations.values()].filter(({ status }) => isActive(status))
           for (const [now, lost] of moments) {
             const moment = { now, unheard: lost }
@@ -72,7 +71,7 @@ describe('freshness', () => {
               if (freshness === 'reconciled' || freshness === 'terminal') continue
               expect(sorted(operations.map(({ number }) => number))).toEqual(sorted(numbersOf(freshness)))
             }
-            const suspects = await followedOperations.suspects(now, {}, 100)
+            const suspects = liveness.ask((session) => [...dueAsked(session, now), ...lateAsked(session, now)])
             const verdicts = suspects.map((one) => ({
               number: one.number,
               type: judgeCandidate(one, null, { now, unheard: lost, fraction: 0 }).type,

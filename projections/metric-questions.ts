@@ -1,12 +1,13 @@
-/** What scrapers of metrics ask of the operation index: numbers by kind and status, how fresh, and since when the worst is overdue. */
-
+/** What metrics ask of the read models: how many operations there are of each kind and status, how fresh, and what moved so far. */
 import type { Freshness } from '../src/authority/freshness.ts'
-import { COUNT_MAX } from '../src/authority/monitoring.ts'
+import { COUNT_MAX, type Quantiles, TRANSITIONS, type Transition } from '../src/authority/monitoring.ts'
 import type { PresentStatus } from '../src/authority/status.ts'
 import { allOf } from './condition.ts'
 import { facetsAsked } from './operation-facets.ts'
 import { deadlineConditions, type Moment } from './operation-freshness.ts'
 import { COUNTS, OPERATIONS } from './operation-index.ts'
+import { quantilesOf } from './rate-questions.ts'
+import { HOUR_MS, MINUTE_MS, RATES_TABLE } from './rates.ts'
 import type { ReadSession } from './read-session.ts'
 
 export interface OperationGauges {
@@ -50,4 +51,36 @@ function oldestDeadline(session: ReadSession, moment: Moment): number | undefine
     [...parameters, COUNT_MAX],
   )
   return first?.at ?? undefined
+}
+
+/** By kind: what happened since the log began, as far as its rates are kept. */
+export function transitionTotalsAsked(
+  session: ReadSession,
+): readonly { readonly kind: string; readonly counts: Readonly<Record<Transition, number>> }[] {
+  const sums = TRANSITIONS.map((name) => `sum(${name}) AS ${name}`).join(', ')
+  const rows = session.all<{ readonly kind: string } & Readonly<Record<Transition, number>>>(
+    `SELECT kind, ${sums} FROM ${session.table(RATES_TABLE)} WHERE grain_ms = ? GROUP BY kind`,
+    [HOUR_MS],
+  )
+  return rows.map(({ kind, ...counts }) => ({ kind, counts }))
+}
+
+/** By kind: quantiles in ms of how long attempts waited and ran, in spans from `fromAt` on (epoch ms). */
+export function durationsAsked(
+  session: ReadSession,
+  { fromAt }: { readonly fromAt: number },
+): readonly {
+  readonly kind: string
+  readonly queueWait: Quantiles | undefined
+  readonly runTime: Quantiles | undefined
+}[] {
+  const rows = session.all<{ readonly kind: string; readonly queue_wait: string; readonly run_time: string }>(
+    `SELECT kind, queue_wait, run_time FROM ${session.table(RATES_TABLE)} WHERE grain_ms = ? AND from_at >= ?`,
+    [MINUTE_MS, fromAt],
+  )
+  return [...Map.groupBy(rows, ({ kind }) => kind)].map(([kind, spans]) => ({
+    kind,
+    queueWait: quantilesOf(spans.map(({ queue_wait }) => JSON.parse(queue_wait))),
+    runTime: quantilesOf(spans.map(({ run_time }) => JSON.parse(run_time))),
+  }))
 }
