@@ -91,7 +91,7 @@ describe.each([...STORES, 'eventstoredb'] as const)('operations, on %s,', (store
       id: 'a',
       standing: 'listed',
       hasMore: false,
-      explanation: 'It has ended.',
+      explanation: 'It completed.',
     })
     expect(story?.operation).toMatchObject({ id: 'a', status: 'completed' })
     expect(story?.entries).toEqual(
