@@ -381,7 +381,6 @@ function tellingAppends(store: EventStore, appended: () => void): EventStore {
     watch: (listener) => store.watch(listener),
     health: () => store.health(),
     close: () => store.close(),
-    ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
     append: (stream, expected, events) => told(store.append(stream, expected, events)),
     ...(store.turn === undefined
       ? {}

@@ -22,7 +22,6 @@ import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import { CONSOLE_LOG } from '../runtime/warning-log.ts'
-import { AppendSlots } from './append-slots.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
 import { type Collected, collect, completions, moveCursor } from './completions.ts'
 import { readCursor } from './consumer-cursors.ts'
@@ -43,9 +42,8 @@ export class Shell {
 
   constructor(parts: ShellParts) {
     const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
-    const slots = new AppendSlots(clock, store.appendsAtOnce)
     const fates = new OpenFates(clock, { max: OPEN_FATES_MAX, ms: settings.limits.commandMemory.ms })
-    const registries = new Registries({ store, settings, clock, salts, slots, fates, snapshots, log }, settings)
+    const registries = new Registries({ store, settings, clock, salts, fates, snapshots, log }, settings)
     this.#parts = { ...parts, salts, log, registries, fates }
     this.#contradictions = new Contradictions({ registries, clock, log })
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
