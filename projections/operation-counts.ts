@@ -1,17 +1,10 @@
 /** The counts that the index keeps, and what they answer without looking at a single operation. */
+import { COUNT_MAX, type Count } from '../src/authority/monitoring.ts'
+import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
 import type { PresentStatus } from '../src/authority/status.ts'
-import { allOf, inLists, type OperationFilter, partsOf, placeholders } from './operation-filter.ts'
+import { allOf, inLists, partsOf, placeholders } from './operation-filter.ts'
 import { COUNTS } from './operation-index.ts'
 import type { ReadSession } from './read-session.ts'
-
-export interface Count {
-  readonly count: number
-  /** False where counting stopped at the cap: at least so many. */
-  readonly isExact: boolean
-}
-
-/** Counting stops here: "10,000+" tells as much. */
-export const COUNT_MAX = 10_000
 
 export function capped(count: number): Count {
   return count > COUNT_MAX ? { count: COUNT_MAX, isExact: false } : { count, isExact: true }

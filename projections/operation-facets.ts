@@ -4,17 +4,16 @@
  * is answered from the first COUNT_MAX rows that it leaves, in one pass.
  */
 import type { Freshness, ProblemClass } from '../src/authority/freshness.ts'
-import { isActive, type PresentStatus } from '../src/authority/status.ts'
-import { COUNT_MAX, type Count, type CountGroup, capped, countRowsOf, isCounted } from './operation-counts.ts'
+import { COUNT_MAX, type Count, type Facets } from '../src/authority/monitoring.ts'
+import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../src/authority/monitoring-filters.ts'
+import { isActive } from '../src/authority/status.ts'
+import { type CountGroup, capped, countRowsOf, isCounted } from './operation-counts.ts'
 import {
   type Condition,
   checkedFilter,
   type FilterParts,
-  FRESHNESSES,
   freshnessIs,
   inLists,
-  type OperationFilter,
-  PROBLEM_CLASSES,
   partsOf,
   placeholders,
   problemClassIs,
@@ -23,14 +22,6 @@ import { VISIBLE } from './operation-index.ts'
 import { countedFrom, countOf, source } from './operation-plan.ts'
 import type { Moment } from './operation-questions.ts'
 import type { ReadSession } from './read-session.ts'
-
-export interface Facets {
-  readonly statuses: Readonly<Partial<Record<PresentStatus, Count>>>
-  readonly kinds: Readonly<Record<string, Count>>
-  readonly reasonCodes: Readonly<Record<string, Count>>
-  readonly freshness: Readonly<Record<Freshness, Count>>
-  readonly problemClasses: Readonly<Record<ProblemClass, Count>>
-}
 
 /** Kinds that facets tell, the most frequent first. */
 const FACET_KINDS_MAX = 100

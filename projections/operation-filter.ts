@@ -2,71 +2,18 @@
  * What operations may be asked for, and the SQL that finds them. Each condition stands beside what it means; freshness is
  * what `judgeDeadline` says, put as a comparison of the stored deadline, and a test holds the two together.
  */
-import { z } from 'zod'
-import { REASON_CODES } from '../src/authority/events.ts'
+import type { z } from 'zod'
 import {
-  isActive,
-  isTerminal,
-  PRESENT_STATUSES,
-  type PresentStatus,
-  RESULT_CLASSES,
-  statusesOf,
-} from '../src/authority/status.ts'
+  type FRESHNESSES,
+  type OperationFilter,
+  operationFilterSchema,
+  type PROBLEM_CLASSES,
+} from '../src/authority/monitoring-filters.ts'
+import { isActive, isTerminal, PRESENT_STATUSES, type PresentStatus, statusesOf } from '../src/authority/status.ts'
 import { foldedName, LABELS, OPERATIONS, VISIBLE } from './operation-index.ts'
 import type { SqlValue } from './projection.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
-
-const VALUES_MAX = 50
-const LABELS_MAX = 8
-const TEXT_LENGTH_MAX = 128
-
-const values = z.array(z.string().min(1).max(TEXT_LENGTH_MAX)).min(1).max(VALUES_MAX)
-const at = z.int()
-/** Epoch ms; from inclusive, until exclusive. */
-const range = z
-  .strictObject({ from: at.optional(), until: at.optional() })
-  .refine(({ from, until }) => from === undefined || until === undefined || from < until, {
-    message: 'expected from to be before until',
-  })
-
-export const FRESHNESSES = ['fresh', 'late', 'likely_stale', 'reconciled', 'terminal', 'no_policy'] as const
-export const PROBLEM_CLASSES = ['active_attention', 'terminal_follow_up', 'none'] as const
-
-/** Conditions combine freely: all of them must hold; of several values in one list any may. */
-export const operationFilterSchema = z.strictObject({
-  workspaces: values.optional(),
-  owners: values.optional(),
-  kinds: values.optional(),
-  statuses: z.array(z.enum(PRESENT_STATUSES)).min(1).max(PRESENT_STATUSES.length).optional(),
-  resultClasses: z.array(z.enum(RESULT_CLASSES)).min(1).max(RESULT_CLASSES.length).optional(),
-  reasonCodes: z.array(z.enum(REASON_CODES)).min(1).max(REASON_CODES.length).optional(),
-  freshness: z.array(z.enum(FRESHNESSES)).min(1).max(FRESHNESSES.length).optional(),
-  problemClasses: z.array(z.enum(PROBLEM_CLASSES)).min(1).max(PROBLEM_CLASSES.length).optional(),
-  /** Likely stale: somebody should look now. */
-  attention: z.boolean().optional(),
-  active: z.boolean().optional(),
-  reconciled: z.boolean().optional(),
-  contradicted: z.boolean().optional(),
-  /** Each must be there with this value. */
-  labels: z
-    .record(z.string(), z.string())
-    .refine((labels) => Object.keys(labels).length > 0 && Object.keys(labels).length <= LABELS_MAX, {
-      message: `expected 1 to ${LABELS_MAX} labels`,
-    })
-    .optional(),
-  key: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
-  ids: values.optional(),
-  /** The beginning of the id, or of the name whatever its case. */
-  text: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
-  retryOf: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
-  attemptAtLeast: z.int().min(1).optional(),
-  registered: range.optional(),
-  started: range.optional(),
-  ended: range.optional(),
-  activity: range.optional(),
-})
-export type OperationFilter = Readonly<z.infer<typeof operationFilterSchema>>
 
 /** The filter as it may be asked. Throws QuestionError naming the condition and what is expected of it. */
 export function checkedFilter(filter: unknown): OperationFilter {

@@ -5,7 +5,9 @@
  * A story grows in parts of a fixed size, so that an operation with a hundred thousand reports costs no more per event than
  * one with ten.
  */
+import { STORY_PAGE_MAX } from '../src/authority/monitoring.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable } from './projection.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -50,6 +52,8 @@ export const STORIES: ProjectionTable<StoryRow> = {
     lastPosition: lastPosition as bigint, // its column is one of bigints
   }),
   targets: (event) => numbersIn(event).map((number) => [event.stream, number]),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, revision, position }) => {
     if (event.type === 'OperationRegistered') {
       return { stream, number: revision, id: event.facts.id, events: 1, lastPosition: position }
@@ -84,6 +88,8 @@ export const PARTS: ProjectionTable<StoryPartRow> = {
       if (story === undefined && event.event.type !== 'OperationRegistered') return []
       return [[event.stream, number, Math.floor((story?.events ?? 0) / PART_EVENTS)]]
     }),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { stream, revision }, _before, key) => {
     const [, number, part] = key as readonly [string, number, number] // as `targets` gave it
     return { stream, number, part, revisions: [...(row?.revisions ?? []), revision] }
@@ -109,8 +115,6 @@ export interface StoryQuestion {
   /** Default and most: STORY_PAGE_MAX. */
   readonly limit?: number
 }
-
-export const STORY_PAGE_MAX = 1_000
 
 /** Revisions of one operation's story, ascending; empty for one that is not known. Throws QuestionError. */
 export function storyAsked(session: ReadSession, question: StoryQuestion): readonly number[] {

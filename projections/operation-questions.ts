@@ -5,9 +5,22 @@
  * Pages are read behind the last row seen (keyset). A row whose activity is newer than the first page moves before it; it is
  * never shown twice, and how many there are is told with each page (`newer`), so nothing is lost silently.
  */
-import { type OperationView, viewOf } from '../src/authority/operation-view.ts'
-import { COUNT_MAX, type Count, capped, countRowsOf, isCounted } from './operation-counts.ts'
-import { type Condition, checkedFilter, type FilterParts, type OperationFilter, partsOf } from './operation-filter.ts'
+import {
+  COUNT_MAX,
+  type Count,
+  type ListedOperation,
+  NEWER_MAX,
+  OPERATION_SORTS,
+  type OperationPage,
+  type OperationSort,
+  type OperationsQuestion,
+  PAGE_SIZE,
+  PAGE_SIZE_MAX,
+} from '../src/authority/monitoring.ts'
+import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
+import { viewOf } from '../src/authority/operation-view.ts'
+import { capped, countRowsOf, isCounted } from './operation-counts.ts'
+import { type Condition, checkedFilter, type FilterParts, partsOf } from './operation-filter.ts'
 import { OPERATIONS } from './operation-index.ts'
 import {
   begunWith,
@@ -19,6 +32,7 @@ import {
   type Sort,
   source,
 } from './operation-plan.ts'
+import { operationOf } from './operation-record.ts'
 import { markOf, type PageMark, type Place, pageToken } from './page-token.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -27,13 +41,6 @@ import type { ReadSession } from './read-session.ts'
 export interface Moment {
   readonly now: number
   readonly graceMs: number
-}
-
-export interface ListedOperation extends OperationView {
-  readonly workspace: string
-  readonly owner: string
-  readonly lastActivityAt: number
-  readonly statusSinceAt: number
 }
 
 const SORTS = {
@@ -55,32 +62,10 @@ const SORTS = {
     among: 'o.deadline_at IS NOT NULL',
     ofActive: true,
   },
-} as const satisfies Record<string, Sort>
+} as const satisfies Record<OperationSort, Sort>
 
-export type OperationSort = keyof typeof SORTS
-export const OPERATION_SORTS = Object.keys(SORTS) as readonly OperationSort[]
+export interface ListQuestion extends Moment, Pick<OperationsQuestion, 'filter' | 'sort' | 'pageSize' | 'pageToken'> {}
 
-export interface ListQuestion extends Moment {
-  readonly filter?: OperationFilter
-  /** Default: newest activity. */
-  readonly sort?: OperationSort
-  /** Default PAGE_SIZE, at most PAGE_SIZE_MAX. */
-  readonly pageSize?: number
-  /** Of the page before. */
-  readonly pageToken?: string
-}
-
-export interface OperationPage {
-  readonly operations: readonly ListedOperation[]
-  /** For the page behind this one; undefined on the last one. */
-  readonly nextPageToken: string | undefined
-  /** Rows that have come before the first page since it was read, counted up to NEWER_MAX. */
-  readonly newer: number
-}
-
-export const PAGE_SIZE = 50
-export const PAGE_SIZE_MAX = 1_000
-export const NEWER_MAX = 100
 /** One page. Throws QuestionError. */
 export function listAsked(session: ReadSession, question: ListQuestion): OperationPage {
   const { now, graceMs, sort = 'newest_activity', pageSize = PAGE_SIZE } = question
@@ -146,7 +131,7 @@ const LIST_COLUMNS = `o.workspace, o.owner, o.last_activity_at, o.status_since_a
 
 function listed(row: ListRow, { now, graceMs }: Moment): ListedOperation {
   const { workspace, owner, last_activity_at: lastActivityAt, status_since_at: statusSinceAt, record } = row
-  return { ...viewOf(JSON.parse(record), now, graceMs), workspace, owner, lastActivityAt, statusSinceAt }
+  return { ...viewOf(operationOf(record), now, graceMs), workspace, owner, lastActivityAt, statusSinceAt }
 }
 
 function markBehind(page: readonly ListRow[], before: PageMark | undefined): PageMark | undefined {

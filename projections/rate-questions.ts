@@ -1,53 +1,18 @@
 /** What charts ask of the rates: a series for a span of time, in steps. */
-import { type DurationHistogram, mergedHistograms, quantileOf } from './duration-histogram.ts'
-import { QuestionError } from './question-error.ts'
 import {
-  HOUR_MS,
-  MINUTE_MS,
-  NO_TRANSITIONS,
-  RATES_TABLE,
+  type Quantiles,
+  RATE_STEPS_MAX,
+  RATE_STEPS_MS,
+  type RatePoint,
+  type RatesQuestion,
   TRANSITIONS,
   type Transition,
-  type TransitionCounts,
-} from './rates.ts'
+} from '../src/authority/monitoring.ts'
+import { type DurationHistogram, mergedHistograms, quantileOf } from './duration-histogram.ts'
+import { QuestionError } from './question-error.ts'
+import { HOUR_MS, MINUTE_MS, NO_TRANSITIONS, RATES_TABLE } from './rates.ts'
 import type { ReadSession } from './read-session.ts'
 
-export const RATE_STEPS_MS = {
-  minute: MINUTE_MS,
-  '5 minutes': 5 * MINUTE_MS,
-  hour: HOUR_MS,
-  day: 24 * HOUR_MS,
-} as const
-export type RateStep = keyof typeof RATE_STEPS_MS
-
-export interface RatesQuestion {
-  readonly workspace: string
-  /** All kinds where none is named. */
-  readonly kinds?: readonly string[]
-  /** Epoch ms; spans begin at multiples of the step. */
-  readonly fromAt: number
-  /** Exclusive. */
-  readonly untilAt: number
-  readonly step: RateStep
-}
-
-export interface RatePoint {
-  readonly kind: string
-  readonly fromAt: number
-  readonly counts: TransitionCounts
-  /** ms, to within 4.5 per cent; undefined where no attempt was claimed or ended. */
-  readonly queueWait: Quantiles | undefined
-  readonly runTime: Quantiles | undefined
-}
-
-export interface Quantiles {
-  readonly p50: number
-  readonly p90: number
-  readonly p99: number
-}
-
-/** Steps that one question may ask for. */
-export const RATE_STEPS_MAX = 2_000
 const KINDS_MAX = 50
 
 /** Points with something in them, by kind and time; a step in which nothing happened has none. Throws QuestionError. */
@@ -103,7 +68,7 @@ function pointOf(span: readonly StoredRate[], stepMs: number): RatePoint {
   }
 }
 
-function quantilesOf(histograms: readonly DurationHistogram[]): Quantiles | undefined {
+export function quantilesOf(histograms: readonly DurationHistogram[]): Quantiles | undefined {
   const all = mergedHistograms(histograms)
   const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => quantileOf(all, share))
   return p50 === undefined || p90 === undefined || p99 === undefined ? undefined : { p50, p90, p99 }

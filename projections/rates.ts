@@ -5,28 +5,11 @@
  *     event -> operation under way (kind, since when) -> the minute and the hour of its kind
  */
 import type { LifecycleEvent } from '../src/authority/events.ts'
+import { TRANSITIONS, type Transition, type TransitionCounts } from '../src/authority/monitoring.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import { type DurationHistogram, EMPTY_HISTOGRAM, withDuration } from './duration-histogram.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
-
-/** What is counted, stored under these names. */
-export const TRANSITIONS = [
-  'registered',
-  'started',
-  'completed',
-  'failed',
-  'cancelled',
-  'aborted',
-  'retired',
-  'terminated',
-  /** Of those that ended: by a verdict of the reconciler. */
-  'reconciled',
-  'attempts_failed',
-  'attempts_lost',
-] as const
-export type Transition = (typeof TRANSITIONS)[number]
-
-export type TransitionCounts = Readonly<Record<Transition, number>>
 
 export const NO_TRANSITIONS = Object.fromEntries(TRANSITIONS.map((name) => [name, 0])) as TransitionCounts // one for each name
 
@@ -78,6 +61,8 @@ const UNDERWAY: ProjectionTable<Underway> = {
     claimedAt: claimedAt === null ? null : Number(claimedAt),
   }),
   targets: (event) => (movesAnything(event.event) ? livesTouchedBy(event).map((number) => [event.stream, number]) : []),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, metadata: { at }, revision }, _before, key) => {
     switch (event.type) {
       case 'OperationRegistered':

@@ -3,33 +3,23 @@
  * the last row seen, as those of operations are: what has moved before the first page since is told (`newer`), never shown
  * twice.
  */
-import { z } from 'zod'
-import type { Limits, WaitMode } from '../src/authority/events.ts'
+import {
+  type ListedRegistry,
+  type ListedWait,
+  NEWER_MAX,
+  type OwnersQuestion,
+  PAGE_SIZE,
+  PAGE_SIZE_MAX,
+  REGISTRY_SORTS,
+  type RegistryPage,
+  type RegistrySort,
+} from '../src/authority/monitoring.ts'
+import { type RegistryFilter, registryFilterSchema } from '../src/authority/monitoring-filters.ts'
 import { afterAll, allOf, type Condition, filterBy, placeholders } from './operation-filter.ts'
-import { NEWER_MAX, PAGE_SIZE, PAGE_SIZE_MAX } from './operation-questions.ts'
 import { markOf, type Place, pageToken } from './page-token.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
 import { REGISTRIES_TABLE, WAITS_TABLE } from './registries.ts'
-
-const VALUES_MAX = 50
-const TEXT_LENGTH_MAX = 128
-
-const values = z.array(z.string().min(1).max(TEXT_LENGTH_MAX)).min(1).max(VALUES_MAX)
-
-/** Conditions combine freely: all of them must hold; of several values in one list any may. */
-export const registryFilterSchema = z.strictObject({
-  workspaces: values.optional(),
-  owners: values.optional(),
-  /** The beginning of the owner. */
-  text: z.string().min(1).max(TEXT_LENGTH_MAX).optional(),
-  /** Has operations under way. */
-  active: z.boolean().optional(),
-  /** Has active waits. */
-  waiting: z.boolean().optional(),
-  retired: z.boolean().optional(),
-})
-export type RegistryFilter = Readonly<z.infer<typeof registryFilterSchema>>
 
 interface Sort {
   readonly column: string
@@ -44,43 +34,8 @@ const SORTS = {
   most_active: { column: 'active', index: 'active', direction: 'DESC', among: 'r.active > 0' },
   most_waits: { column: 'waits', index: 'waiting', direction: 'DESC', among: 'r.waits > 0' },
   owner: { column: 'owner', index: 'owner', direction: 'ASC', among: 'TRUE' },
-} as const satisfies Readonly<Record<string, Sort>>
-export type RegistrySort = keyof typeof SORTS
-export const REGISTRY_SORTS = Object.keys(SORTS) as readonly RegistrySort[]
-
-export interface RegistriesQuestion {
-  readonly filter?: RegistryFilter
-  /** Default: newest activity. */
-  readonly sort?: RegistrySort
-  /** Default PAGE_SIZE, at most PAGE_SIZE_MAX. */
-  readonly pageSize?: number
-  /** Of the page before. */
-  readonly pageToken?: string
-}
-
-export interface ListedRegistry {
-  readonly workspace: string
-  readonly owner: string
-  readonly registryId: string
-  readonly openedAt: number
-  readonly newestAt: number
-  readonly revision: number
-  readonly active: number
-  readonly retained: number
-  readonly waits: number
-  /** Of its completion feed. */
-  readonly watermark: number
-  readonly limits: Limits
-  readonly retired?: { readonly at: number; readonly reason: string }
-}
-
-export interface RegistryPage {
-  readonly registries: readonly ListedRegistry[]
-  /** For the page behind this one; undefined on the last one. */
-  readonly nextPageToken: string | undefined
-  /** Rows that have come before the first page since it was read, counted up to NEWER_MAX. */
-  readonly newer: number
-}
+} as const satisfies Readonly<Record<RegistrySort, Sort>>
+export type RegistriesQuestion = Pick<OwnersQuestion, 'filter' | 'sort' | 'pageSize' | 'pageToken'>
 
 /** Owners of one beginning that are sorted rather than looked for along the order. */
 const SELECTED_MAX = 2_000
@@ -124,17 +79,6 @@ export function registryAsked(session: ReadSession, stream: string): ListedRegis
     [stream],
   )
   return row === undefined ? undefined : listed(row)
-}
-
-export interface ListedWait {
-  readonly waitId: string
-  readonly mode: WaitMode
-  readonly members: number
-  /** Members that have not ended. */
-  readonly missing: number
-  readonly runId?: string
-  readonly beganAt: number
-  readonly deadlineAt: number
 }
 
 export const WAITS_PAGE_MAX = 1_000

@@ -2,13 +2,12 @@
 export {
   type EmbeddedNode,
   EmbeddedVerdict,
-  MEMORY_LOCATION,
   type OpenOptions,
   openNode,
   openVerdict,
-  type ReadModelOptions,
   type ReconcilerOptions,
 } from './app.ts'
+export type { CloudEvent } from './authority/cloud-event.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
@@ -16,7 +15,9 @@ export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
+  EventsResync,
   HistoryEntry,
+  LiveEvent,
   OperationSnapshot,
   RegistryAddress,
   RegistryOverview,
@@ -32,9 +33,11 @@ export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
 export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
+export type { EventsOptions } from './client/live-events.ts'
 export {
   AttemptAborted,
   CompletionsDropped,
+  EventsReplaced,
   OperationCancelled,
   OperationFailed,
   OperationRejected,
@@ -51,6 +54,8 @@ export type { RegisterOptions } from './client/registration.ts'
 export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } from './client/verdict.ts'
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
+export { MEMORY_LOCATION } from './log-of-node.ts'
+export type { ReadModelOptions } from './read-side-of-node.ts'
 export type { OpenBreaker } from './reconciler/breaker.ts'
 export type { Testimony } from './reconciler/judgement.ts'
 export type { Mode } from './reconciler/modes.ts'

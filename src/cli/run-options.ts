@@ -1,8 +1,8 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
-import { shownLocation } from '../app.ts'
 import { durationMs } from '../client/durations.ts'
 import { OperationRejected } from '../client/operation-errors.ts'
+import { shownLocation } from '../log-of-node.ts'
 import { STORE_HELP, STORE_OPTIONS, type StorePlace, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 

@@ -31,8 +31,11 @@ export class HandMovedClock implements Clock {
     return () => this.#timers.delete(timer)
   }
 
-  /** Lets time pass: due timers are called in order, each at its own time, and what they start gets its turn. */
-  async advance(ms: number): Promise<void> {
+  /**
+   * Lets time pass: due timers are called in order, each at its own time, and what they start gets its turn. Where that takes
+   * real time (files, threads), `settle` has to wait for its end: else time goes on while it is still under way.
+   */
+  async advance(ms: number, settle: () => Promise<void> = turnOfTheLoop): Promise<void> {
     const until = this.#monotonic + ms
     await settle()
     for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
@@ -73,6 +76,6 @@ export class HandMovedClock implements Clock {
 }
 
 /** Lets everything run that waits for nothing but its turn. */
-function settle(): Promise<void> {
+function turnOfTheLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 }

@@ -1,20 +1,13 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { facetsAsked } from '../../projections/operation-facets.ts'
-import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../../projections/operation-filter.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
-import {
-  countAsked,
-  type ListedOperation,
-  type ListQuestion,
-  listAsked,
-  OPERATION_SORTS,
-  type OperationSort,
-  operationAsked,
-} from '../../projections/operation-questions.ts'
+import { countAsked, type ListQuestion, listAsked, operationAsked } from '../../projections/operation-questions.ts'
 import type { ProjectedEvent } from '../../projections/projection.ts'
 import type { LifecycleEvent } from '../../src/authority/events.ts'
 import { DEFAULT_POLICY } from '../../src/authority/lifecycle-policy.ts'
+import { type ListedOperation, OPERATION_SORTS, type OperationSort } from '../../src/authority/monitoring.ts'
+import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../../src/authority/monitoring-filters.ts'
 import { viewOf } from '../../src/authority/operation-view.ts'
 import { PRESENT_STATUSES, RESULT_CLASSES } from '../../src/authority/status.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'

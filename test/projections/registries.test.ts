@@ -3,18 +3,16 @@ import { describe, expect, test } from 'vitest'
 import type { ProjectedEvent } from '../../projections/projection.ts'
 import { REGISTRIES, type RegistryRow } from '../../projections/registries.ts'
 import {
-  type ListedRegistry,
   openWaitsAsked,
-  REGISTRY_SORTS,
   type RegistriesQuestion,
-  type RegistryFilter,
-  type RegistrySort,
   registriesAsked,
   registryAsked,
   waitsAsked,
 } from '../../projections/registry-questions.ts'
 import { DEFAULT_LIMITS, type LifecycleEvent } from '../../src/authority/events.ts'
 import { fold } from '../../src/authority/evolve.ts'
+import { type ListedRegistry, REGISTRY_SORTS, type RegistrySort } from '../../src/authority/monitoring.ts'
+import type { RegistryFilter } from '../../src/authority/monitoring-filters.ts'
 import { EMPTY_REGISTRY } from '../../src/authority/registry.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
 import { type Followed, followed, projected } from './support/followed.ts'

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach } from 'vitest'
-import { type EmbeddedVerdict, MEMORY_LOCATION, type OpenOptions, openNode, openVerdict } from '../../../src/app.ts'
+import { type EmbeddedVerdict, type OpenOptions, openNode, openVerdict } from '../../../src/app.ts'
 import type { VerdictDoor } from '../../../src/client/door.ts'
 import { OperationRejected } from '../../../src/client/operation-errors.ts'
 import { Verdict } from '../../../src/client/verdict.ts'
+import { MEMORY_LOCATION } from '../../../src/log-of-node.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
 
 /** The stores that every promise of the API is held on. */

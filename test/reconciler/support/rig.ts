@@ -1,12 +1,14 @@
 /** A node with its reconciler over a log in memory or on a file, by a clock that is moved by hand. */
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { type EmbeddedNode, MEMORY_LOCATION, type OpenOptions, openNode } from '../../../src/app.ts'
+import { type EmbeddedNode, type OpenOptions, openNode } from '../../../src/app.ts'
 import type { CommandAnswer } from '../../../src/authority/command-answer.ts'
 import type { OperationSnapshot } from '../../../src/authority/questions.ts'
 import { registryStream } from '../../../src/event-store/stream-names.ts'
+import { MEMORY_LOCATION } from '../../../src/log-of-node.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
-import { testDirectory, turns } from '../../shell/support/nodes.ts'
+import { testDirectory } from '../../shell/support/nodes.ts'
+import { RealWork } from '../../support/real-work.ts'
 
 export const OWNER = { workspace: 'default', owner: 'acme' }
 
@@ -25,11 +27,13 @@ export class Rig {
   readonly clock: HandMovedClock
   readonly node: EmbeddedNode
   readonly warnings: { readonly facts: Readonly<Record<string, unknown>>; readonly message: string }[]
+  readonly #work: RealWork
 
   constructor(clock: HandMovedClock, node: EmbeddedNode, warnings: Rig['warnings']) {
     this.clock = clock
     this.node = node
     this.warnings = warnings
+    this.#work = new RealWork(node)
   }
 
   /** The answer; a refusal is a failed test. */
@@ -70,13 +74,18 @@ export class Rig {
     return types
   }
 
+  /** Lets time pass; a pass may be under way meanwhile that waits for it. */
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms, () => this.#work.settled())
+  }
+
   /** Lets time pass in steps, so that whatever is due in between happens in its own time. */
   async pass(ms: number, stepMs = 1_000): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
-      await this.clock.advance(Math.min(stepMs, left))
-      await turns(8)
-      // A file answers in real time: a pass that is under way ends before time goes on.
+      await this.advance(Math.min(stepMs, left))
+      // A pass that is under way ends before anybody looks at what came of it.
       await this.node.reconcile({ kinds: [], dryRun: true })
+      await this.#work.settled()
     }
   }
 }
