@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
 import { http } from './http.ts'
 import { liveness } from './liveness.ts'
+import { queries } from './queries.ts'
 import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { sse } from './sse.ts'
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   rebuild,
   lag,
   liveness,
+  queries,
   http,
   waits,
   sse,

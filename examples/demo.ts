@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import type { HistoryEntry, OperationSnapshot } from '../src/index.ts'
+import type { HistoryEntry, ListedOperation, OperationSnapshot } from '../src/index.ts'
 import { Checks } from './demo/checks.ts'
 import { Child } from './demo/child.ts'
 import { type Done, HolderProcess } from './demo/holder-process.ts'
@@ -138,11 +138,11 @@ async function checked({ operations, overview, group }: Done, killed: Killed): P
   checks.equal('to the last revision', again.revision, overview.revision)
 }
 
-function hasProgress(operations: readonly OperationSnapshot[], id: string): boolean {
+function hasProgress(operations: readonly ListedOperation[], id: string): boolean {
   return operations.some((operation) => operation.id === id && operation.progress.count > 0)
 }
 
-function ended(operations: readonly OperationSnapshot[]): number {
+function ended(operations: readonly ListedOperation[]): number {
   return operations.filter(({ outcome }) => outcome !== undefined).length
 }
 

@@ -20,3 +20,10 @@ console.log(await broken.outcome())
 
 // What happened stands in the log, event by event.
 for (const { revision, event } of await greeting.history()) console.log(revision, event.type)
+
+// Of all operations of all owners: who should be looked at now, each with a sentence on what is known and what happens next.
+for (const { name, explanation } of await verdict.operations.list({ attention: true })) console.log(name, explanation)
+
+// Everything else by filter: listed, counted, told event by event.
+for (const { name, status } of await verdict.operations.list({ kinds: ['greeting'] })) console.log(name, status)
+console.log(await verdict.operations.count({ resultClasses: ['failed'] }))

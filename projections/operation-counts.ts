@@ -2,7 +2,8 @@
 import { COUNT_MAX, type Count } from '../src/authority/monitoring.ts'
 import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
 import type { PresentStatus } from '../src/authority/status.ts'
-import { allOf, inLists, partsOf, placeholders } from './operation-filter.ts'
+import { allOf, isAmong } from './condition.ts'
+import { statusesAsked } from './operation-conditions.ts'
 import { COUNTS } from './operation-index.ts'
 import type { ReadSession } from './read-session.ts'
 
@@ -36,16 +37,15 @@ export function isCounted(filter: OperationFilter): boolean {
 
 /** The counts that a filter leaves, which must be one of those. */
 export function countRowsOf(session: ReadSession, filter: OperationFilter): readonly CountGroup[] {
-  const { statuses, kinds } = partsOf(session, filter, 0)
-  const conditions = [...inLists({ statuses, kinds })]
-  const either = (column: string, given: readonly string[] | undefined) => {
-    if (given !== undefined) conditions.push({ sql: `o.${column} IN (${placeholders(given)})`, parameters: given })
-  }
-  either('workspace', filter.workspaces)
-  either('reason_code', filter.reasonCodes)
-  if (filter.reconciled !== undefined) {
-    conditions.push({ sql: `o.is_reconciled = ${filter.reconciled ? 1 : 0}`, parameters: [] })
-  }
+  const { kinds, workspaces, reasonCodes, reconciled } = filter
+  const statuses = statusesAsked(filter)
+  const conditions = [
+    ...(statuses === undefined ? [] : [isAmong('o.status', statuses)]),
+    ...(kinds === undefined ? [] : [isAmong('o.kind', kinds)]),
+    ...(workspaces === undefined ? [] : [isAmong('o.workspace', workspaces)]),
+    ...(reasonCodes === undefined ? [] : [isAmong('o.reason_code', reasonCodes)]),
+    ...(reconciled === undefined ? [] : [isAmong('o.is_reconciled', [reconciled ? 1 : 0])]),
+  ]
   const { sql, parameters } = allOf(conditions)
   return session.all(
     `SELECT kind, status, reason_code, is_reconciled, needs_follow_up, sum(operations) AS operations

@@ -8,6 +8,7 @@
  */
 import { earliestDeadline } from '../src/authority/deadlines.ts'
 import type { LifecycleEvent } from '../src/authority/events.ts'
+import { heartbeatMs, silentSinceAt } from '../src/authority/grace.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal, type PresentStatus } from '../src/authority/status.ts'
@@ -25,6 +26,7 @@ export interface IndexedOperation {
   readonly lastPosition: bigint
   /** Stored time of its last event, signs of life left aside; never before the one before. */
   readonly lastActivityAt: number
+  /** Of what has ended: the time of its end. */
   readonly statusSinceAt: number
   /** Since when retention hides it, before it is deleted. */
   readonly markedAt: number | null
@@ -33,6 +35,11 @@ export interface IndexedOperation {
 
 /** What is hidden by retention is in no list and in no count. */
 export const VISIBLE = 'marked_at IS NULL'
+
+const NAMED = ['kind', 'owner', 'workspace']
+const FACTS = ['status', ...NAMED, 'reason_code', 'is_reconciled', 'needs_follow_up']
+const factsBut = (first: string) => FACTS.filter((column) => column !== first)
+const GRACE = ['silent_since_at', 'heartbeat_ms']
 
 export const OPERATIONS: ProjectionTable<IndexedOperation> = {
   name: 'operations',
@@ -58,6 +65,9 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     { name: 'has_policy', type: 'integer' },
     { name: 'deadline_at', type: 'integer', nullable: true },
     { name: 'late_at', type: 'integer', nullable: true },
+    // What the grace of the deadline follows from.
+    { name: 'silent_since_at', type: 'integer', nullable: true },
+    { name: 'heartbeat_ms', type: 'integer', nullable: true },
     { name: 'registered_at', type: 'integer' },
     { name: 'started_at', type: 'integer', nullable: true },
     { name: 'ended_at', type: 'integer', nullable: true },
@@ -67,45 +77,58 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     { name: 'record', type: 'text' },
   ],
   key: ['stream', 'number'],
+  // Questions walk them without looking at rows: what filters ask for most stands in each, and moves only when the row's place
+  // in the index moves anyway. Signs of life move `standing` and `late` alone.
   indexes: [
-    { name: 'activity', columns: ['last_activity_at', 'registered_position'], where: VISIBLE },
-    { name: 'status_activity', columns: ['status', 'last_activity_at', 'registered_position'], where: VISIBLE },
     {
-      name: 'kind_status_activity',
-      columns: ['kind', 'status', 'last_activity_at', 'registered_position'],
+      name: 'activity',
+      columns: ['last_activity_at', 'registered_position', 'status_since_at', ...FACTS],
       where: VISIBLE,
     },
     {
-      name: 'owner_activity',
-      columns: ['owner', 'last_activity_at', 'registered_position'],
+      name: 'kind',
+      columns: ['kind', 'last_activity_at', 'registered_position', 'status_since_at', ...factsBut('kind')],
       where: VISIBLE,
     },
-    { name: 'status_since', columns: ['status', 'status_since_at', 'registered_position'], where: VISIBLE },
-    { name: 'running', columns: ['started_at', 'registered_position'], where: 'is_active = 1' },
-    { name: 'deadline', columns: ['deadline_at', 'registered_position'], where: 'deadline_at IS NOT NULL' },
-    // The two that facets are counted along: nothing of a row is read but what stands here.
+    {
+      name: 'owner',
+      columns: ['owner', 'last_activity_at', 'registered_position', 'status_since_at', ...factsBut('owner')],
+      where: VISIBLE,
+    },
+    {
+      name: 'status',
+      columns: ['status', 'status_since_at', 'registered_position', 'last_activity_at', ...factsBut('status')],
+      where: VISIBLE,
+    },
+    { name: 'running', columns: ['started_at', 'registered_position', 'status', ...NAMED], where: 'is_active = 1' },
     {
       name: 'standing',
-      columns: ['is_active', 'deadline_at', 'has_policy', 'late_at', 'workspace', 'kind', 'status'],
+      columns: [
+        'deadline_at',
+        'registered_position',
+        'has_policy',
+        'late_at',
+        ...GRACE,
+        'needs_follow_up',
+        'status',
+        ...NAMED,
+      ],
       where: 'is_active = 1',
     },
-    {
-      name: 'late',
-      columns: ['late_at', 'deadline_at', 'workspace', 'kind', 'status'],
-      where: 'late_at IS NOT NULL',
-    },
+    { name: 'late', columns: ['late_at', 'deadline_at', ...GRACE, 'status', ...NAMED], where: 'late_at IS NOT NULL' },
     {
       name: 'follow_up',
-      columns: ['last_activity_at', 'registered_position'],
+      columns: ['last_activity_at', 'registered_position', 'status_since_at', ...FACTS],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
     },
     {
-      name: 'follow_up_since',
-      columns: ['status', 'status_since_at', 'registered_position'],
+      name: 'follow_up_status',
+      columns: ['status', 'status_since_at', 'registered_position', ...factsBut('status')],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
     },
     { name: 'contradicted', columns: ['is_active', 'deadline_at'], where: `is_contradicted = 1 AND ${VISIBLE}` },
     { name: 'registered', columns: ['registered_at'], where: VISIBLE },
+    // Retention's alone: for questions, whoever has ended is in the index of the statuses since that very time.
     { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
     { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}` },
     { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}` },
@@ -144,6 +167,8 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
       policy === null ? 0 : 1,
       deadline?.deadlineAt ?? null,
       deadline?.lateAt ?? null,
+      deadline === undefined ? null : silentSinceAt(deadline, policy),
+      deadline === undefined ? null : heartbeatMs(policy),
       registeredAt,
       startedAt,
       completedAt,
@@ -159,10 +184,10 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     owner: String(values[5]),
     registeredPosition: values[2] as bigint, // its column is one of bigints, as is the next
     lastPosition: values[3] as bigint,
-    lastActivityAt: Number(values[24]),
-    statusSinceAt: Number(values[25]),
-    markedAt: values[26] === null ? null : Number(values[26]),
-    operation: operationOf(String(values[27])),
+    lastActivityAt: Number(values[26]),
+    statusSinceAt: Number(values[27]),
+    markedAt: values[28] === null ? null : Number(values[28]),
+    operation: operationOf(String(values[29])),
   }),
   targets: (event) => livesTouchedBy(event).map((number) => [event.stream, number]),
   begins: lifeBegins,
@@ -327,7 +352,7 @@ function rowAfter(
     registeredPosition: row?.registeredPosition ?? position,
     lastPosition: position,
     lastActivityAt: isSign && row !== undefined ? row.lastActivityAt : at,
-    statusSinceAt: row !== undefined && row.operation.status === operation.status ? row.statusSinceAt : at,
+    statusSinceAt: row?.operation.status === operation.status ? row.statusSinceAt : (operation.completedAt ?? at),
     markedAt: row?.markedAt ?? null,
     operation,
   }

@@ -46,9 +46,7 @@ export function retentionPass(
   const operations = quoted(physicalName(OPERATIONS, index.generation.generation))
   const counts = quoted(physicalName(COUNTS, index.generation.generation))
   return index.amend((rows) => {
-    const overdue = database.connection
-      .prepare(`SELECT stream, number FROM ${operations} WHERE marked_at <= ? ORDER BY marked_at LIMIT ?`)
-      .all(at - retention.deleteAfterMs, limit) as readonly Place[]
+    const overdue = overdueOperations(database, index, retention, at, limit)
     const deleted = overdue.map((place) => deleteOne(rows, place))
     const aged = `SELECT stream, number, ended_at FROM ${operations} WHERE ended_at IS NOT NULL AND marked_at IS NULL`
     const ended = database.connection
@@ -68,8 +66,29 @@ export function retentionPass(
   }, at)
 }
 
+/** Those that the next pass deletes: what else is known of them is to go before. */
+export function overdueOperations(
+  database: ReadDatabase,
+  index: Projector,
+  { deleteAfterMs }: OperationRetention,
+  at: number,
+  limit = RETENTION_ROWS_MAX,
+): readonly Place[] {
+  const operations = quoted(physicalName(OPERATIONS, index.generation.generation))
+  return database.connection
+    .prepare(`SELECT stream, number FROM ${operations} WHERE marked_at <= ? ORDER BY marked_at LIMIT ?`)
+    .all(at - deleteAfterMs, limit) as readonly Place[]
+}
+
+/** Operations that are marked: hidden, and not deleted yet. */
+export function hiddenOperations(database: ReadDatabase, generation: number): number {
+  const operations = quoted(physicalName(OPERATIONS, generation))
+  const counted = database.connection.prepare(`SELECT count(*) FROM ${operations} WHERE marked_at IS NOT NULL`)
+  return counted.pluck().get() as number
+}
+
 /** Forgets where the stories of deleted operations stand; the events stay in the log. */
-export function forgetStories(history: Projector, deleted: readonly DeletedOperation[], at: number): void {
+export function forgetStories(history: Projector, deleted: readonly Place[], at: number): void {
   history.amend((rows) => {
     for (const { stream, number } of deleted) {
       const events = rows.row(STORIES, [stream, number])?.events ?? 0
@@ -79,12 +98,12 @@ export function forgetStories(history: Projector, deleted: readonly DeletedOpera
   }, at)
 }
 
-interface Place {
+export interface Place {
   readonly stream: string
   readonly number: number
 }
 
-function markOne(rows: AmendedRows, { stream, number }: Place, at: number): void {
+export function markOne(rows: AmendedRows, { stream, number }: Place, at: number): void {
   const row = rows.row(OPERATIONS, [stream, number])
   if (row === undefined) return
   rows.put(OPERATIONS, [stream, number], { ...row, markedAt: at })
@@ -92,7 +111,7 @@ function markOne(rows: AmendedRows, { stream, number }: Place, at: number): void
   rows.put(COUNTS, key, counted(rows.row(COUNTS, key), key, -1))
 }
 
-function deleteOne(rows: AmendedRows, { stream, number }: Place): DeletedOperation {
+export function deleteOne(rows: AmendedRows, { stream, number }: Place): DeletedOperation {
   const row = rows.row(OPERATIONS, [stream, number])
   if (row === undefined) throw new Error(`operation #${number} of ${stream} is marked and not there`)
   for (const key of labelKeys(stream, number, row.operation.labels)) rows.put(LABELS, key, undefined)

@@ -8,7 +8,7 @@ import { QuestionError } from './question-error.ts'
 
 /** The values of the sort's columns in one row. */
 export interface Place {
-  readonly value: number
+  readonly value: number | string
   readonly position: bigint
 }
 
@@ -47,12 +47,15 @@ function partsOf(token: string): readonly unknown[] {
   throw refused('is no page token')
 }
 
-function textOf({ value, position }: Place): readonly [number, string] {
+function textOf({ value, position }: Place): readonly [number | string, string] {
   return [value, String(position)]
 }
 
 function placeOf(value: unknown, position: unknown): Place {
-  const isPlace = typeof value === 'number' && typeof position === 'string' && /^\d{1,19}$/.test(position)
+  const isPlace =
+    (typeof value === 'number' || typeof value === 'string') &&
+    typeof position === 'string' &&
+    /^\d{1,19}$/.test(position)
   if (!isPlace) throw refused('is no page token')
   return { value, position: BigInt(position) }
 }

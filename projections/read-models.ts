@@ -32,6 +32,7 @@ export class NoReadModels extends Error {
 export class ReadModels {
   readonly #db: Database.Database
   readonly #statements = new Map<string, Database.Statement>()
+  readonly #functions = new Map<string, SqlFunction>()
 
   /** Throws NoReadModels for a file that is not there or just being made, ReadDatabaseError for one that is something else. */
   constructor(path: string) {
@@ -55,6 +56,7 @@ export class ReadModels {
           quoted(physicalIndexName(layout, index, generation)),
         all: <Row>(sql: string, parameters: readonly SqlValue[]) =>
           this.#prepared(sql).all(...parameters) as readonly Row[],
+        define: (name, fn) => this.#define(name, fn),
         get: <Row>(sql: string, parameters: readonly SqlValue[]) =>
           this.#prepared(sql).get(...parameters) as Row | undefined,
       })
@@ -65,6 +67,14 @@ export class ReadModels {
   /** Twice is once. */
   close(): void {
     this.#db.close()
+  }
+
+  /** SQLite keeps the statements that use a function only as long as it stays the same one. */
+  #define(name: string, fn: SqlFunction): void {
+    if (!this.#functions.has(name)) {
+      this.#db.function(name, { varargs: true }, (...values: SqlValue[]) => this.#functions.get(name)?.(...values))
+    }
+    this.#functions.set(name, fn)
   }
 
   #prepared(sql: string): Database.Statement {
@@ -78,6 +88,8 @@ export class ReadModels {
     return statement
   }
 }
+
+type SqlFunction = Parameters<ReadSession['define']>[1]
 
 const PREPARED_MAX = 500
 

@@ -14,5 +14,7 @@ export interface ReadSession {
   index(layout: Pick<TableLayout<never>, 'name'>, index: string): string
   /** Rows of a statement, column by name. Integers come as numbers; ask for a position by `CAST(... AS TEXT)`. */
   all<Row>(sql: string, parameters: readonly SqlValue[]): readonly Row[]
+  /** Names a function for the SQL of this question; it must not ask anything itself. */
+  define(name: string, fn: (...values: readonly SqlValue[]) => SqlValue): void
   get<Row>(sql: string, parameters: readonly SqlValue[]): Row | undefined
 }

@@ -1,39 +1,31 @@
-/**
- * What is asked of the registries: a page of their owners, one of them, its waits, how many wait in all. Pages are read behind
- * the last row seen, as those of operations are: what has moved before the first page since is told (`newer`), never shown
- * twice.
- */
-import {
-  type ListedRegistry,
-  type ListedWait,
-  NEWER_MAX,
-  type OwnersQuestion,
-  PAGE_SIZE,
-  PAGE_SIZE_MAX,
-  REGISTRY_SORTS,
-  type RegistryPage,
-  type RegistrySort,
+/** What is asked of the registries: a page of their owners, one of them, its waits, how many wait in all. */
+import type {
+  ListedRegistry,
+  ListedWait,
+  OwnersQuestion,
+  RegistryPage,
+  RegistrySort,
 } from '../src/authority/monitoring.ts'
 import { type RegistryFilter, registryFilterSchema } from '../src/authority/monitoring-filters.ts'
-import { afterAll, allOf, type Condition, filterBy, placeholders } from './operation-filter.ts'
-import { markOf, type Place, pageToken } from './page-token.ts'
-import { QuestionError } from './question-error.ts'
+import { allOf, beginsWith, type Condition, isAmong } from './condition.ts'
+import { type KeysetSort, keysetPage } from './keyset-page.ts'
+import { filterBy } from './operation-filter.ts'
 import type { ReadSession } from './read-session.ts'
 import { REGISTRIES_TABLE, WAITS_TABLE } from './registries.ts'
 
-interface Sort {
-  readonly column: string
+interface Sort extends KeysetSort {
   readonly index: string
-  readonly direction: 'ASC' | 'DESC'
   /** What the sort itself leaves out. */
   readonly among: string
 }
 
+const TIE = 'r.opened_position'
+
 const SORTS = {
-  newest_activity: { column: 'newest_at', index: 'activity', direction: 'DESC', among: 'TRUE' },
-  most_active: { column: 'active', index: 'active', direction: 'DESC', among: 'r.active > 0' },
-  most_waits: { column: 'waits', index: 'waiting', direction: 'DESC', among: 'r.waits > 0' },
-  owner: { column: 'owner', index: 'owner', direction: 'ASC', among: 'TRUE' },
+  newest_activity: { column: 'r.newest_at', tie: TIE, index: 'activity', direction: 'DESC', among: 'TRUE' },
+  most_active: { column: 'r.active', tie: TIE, index: 'active', direction: 'DESC', among: 'r.active > 0' },
+  most_waits: { column: 'r.waits', tie: TIE, index: 'waiting', direction: 'DESC', among: 'r.waits > 0' },
+  owner: { column: 'r.owner', tie: TIE, index: 'owner', direction: 'ASC', among: 'TRUE' },
 } as const satisfies Readonly<Record<RegistrySort, Sort>>
 export type RegistriesQuestion = Pick<OwnersQuestion, 'filter' | 'sort' | 'pageSize' | 'pageToken'>
 
@@ -42,34 +34,17 @@ const SELECTED_MAX = 2_000
 
 /** One page. Throws QuestionError. */
 export function registriesAsked(session: ReadSession, question: RegistriesQuestion): RegistryPage {
-  const { sort = 'newest_activity', pageSize = PAGE_SIZE } = question
   const filter = filterBy(registryFilterSchema, question.filter ?? {})
-  if (!Object.hasOwn(SORTS, sort)) {
-    throw new QuestionError('bad_sort', `sort: expected one of ${REGISTRY_SORTS.join(', ')}, got ${sort}`)
-  }
-  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > PAGE_SIZE_MAX) {
-    throw new QuestionError('page_out_of_bounds', `a page has 1 to ${PAGE_SIZE_MAX} registries, got ${pageSize}`)
-  }
-  const asked = { filter, sort, of: 'registries' }
-  const { checkpoint } = session
-  const mark = question.pageToken === undefined ? undefined : markOf(question.pageToken, asked, checkpoint)
-  const order: Sort = SORTS[sort]
-  const conditions = conditionsOf(filter, order)
-  const index = indexFor(session, filter, order)
-  const behind = mark === undefined ? [] : [beyond(session, order, mark.last, order.direction === 'DESC' ? '<' : '>')]
-  const rows = rowsAlong(session, index, order, [...conditions, ...behind], pageSize + 1)
-  const page = rows.slice(0, pageSize)
-  const [first] = page
-  const last = page.at(-1)
-  const hasMore = rows.length > pageSize && first !== undefined && last !== undefined
-  const next = hasMore ? { top: mark?.top ?? placeOf(first), last: placeOf(last) } : undefined
-  const before =
-    mark === undefined ? undefined : beyond(session, order, mark.top, order.direction === 'DESC' ? '>' : '<')
-  return {
-    registries: page.map(listed),
-    nextPageToken: next === undefined ? undefined : pageToken(next, asked, checkpoint),
-    newer: before === undefined ? 0 : countAlong(session, index, [...conditions, before], NEWER_MAX),
-  }
+  const { rows, nextPageToken, newer } = keysetPage<RegistryRecord, Sort>(session, question, {
+    of: 'registries',
+    sorts: SORTS,
+    filter,
+    rowsBehind: (sort, behind, limit) =>
+      rowsAlong(session, indexFor(session, filter, sort), sort, [...conditionsOf(filter, sort), behind], limit),
+    count: (sort, before, limit) =>
+      countAlong(session, indexFor(session, filter, sort), [...conditionsOf(filter, sort), before], limit),
+  })
+  return { registries: rows.map(listed), nextPageToken, newer }
 }
 
 /** The registry of one owner; undefined where it was never opened. */
@@ -107,7 +82,7 @@ interface RegistryRecord extends Omit<ListedRegistry, 'limits' | 'retired'> {
   readonly limits: string
   readonly retiredAt: number | null
   readonly retiredReason: string | null
-  readonly value: number
+  readonly value: number | string
   readonly place: string
 }
 
@@ -121,23 +96,17 @@ function listed(row: RegistryRecord): ListedRegistry {
   return { ...rest, limits: JSON.parse(limits), ...retired }
 }
 
-function placeOf({ value, place }: RegistryRecord): Place {
-  return { value, position: BigInt(place) }
-}
-
 function rowsAlong(
   session: ReadSession,
   index: string,
-  { column, direction }: Sort,
-  conditions: readonly Condition[],
+  { column, tie, direction }: Sort,
+  conditions: readonly (Condition | undefined)[],
   limit: number,
 ): readonly RegistryRecord[] {
-  const { sql, parameters } = allOf(conditions)
-  // Of an owner, which is no number, its place alone tells where a page ended.
-  const value = column === 'owner' ? '0' : `r.${column}`
+  const { sql, parameters } = allOf(conditions.filter((one) => one !== undefined))
   return session.all(
-    `SELECT ${RECORD_COLUMNS}, ${value} AS value ${from(session, index)} WHERE ${sql}
-     ORDER BY r.${column} ${direction}, r.opened_position ${direction} LIMIT ?`,
+    `SELECT ${RECORD_COLUMNS}, ${column} AS value ${from(session, index)} WHERE ${sql}
+     ORDER BY ${column} ${direction}, ${tie} ${direction} LIMIT ?`,
     [...parameters, limit],
   )
 }
@@ -159,7 +128,10 @@ function from(session: ReadSession, index: string): string {
 function indexFor(session: ReadSession, filter: RegistryFilter, sort: Sort): string {
   const { owners, text, workspaces, active } = filter
   if (owners !== undefined) return 'owner'
-  if (text !== undefined && countAlong(session, 'owner', [beginsWith(text)], SELECTED_MAX + 1) <= SELECTED_MAX)
+  if (
+    text !== undefined &&
+    countAlong(session, 'owner', [beginsWith('r.owner', text)], SELECTED_MAX + 1) <= SELECTED_MAX
+  )
     return 'owner'
   if (sort.index !== 'activity') return sort.index
   if (active === true) return 'active_activity'
@@ -169,25 +141,12 @@ function indexFor(session: ReadSession, filter: RegistryFilter, sort: Sort): str
 function conditionsOf(filter: RegistryFilter, { among }: Sort): readonly Condition[] {
   const { workspaces, owners, text, active, waiting, retired } = filter
   const conditions: Condition[] = [{ sql: among, parameters: [] }]
-  const add = (sql: string, parameters: readonly string[] = []) => conditions.push({ sql, parameters })
-  if (workspaces !== undefined) add(`r.workspace IN (${placeholders(workspaces)})`, workspaces)
-  if (owners !== undefined) add(`r.owner IN (${placeholders(owners)})`, owners)
-  if (text !== undefined) conditions.push(beginsWith(text))
+  const add = (sql: string) => conditions.push({ sql, parameters: [] })
+  if (workspaces !== undefined) conditions.push(isAmong('r.workspace', workspaces))
+  if (owners !== undefined) conditions.push(isAmong('r.owner', owners))
+  if (text !== undefined) conditions.push(beginsWith('r.owner', text))
   if (active !== undefined) add(active ? 'r.active > 0' : 'r.active = 0')
   if (waiting !== undefined) add(waiting ? 'r.waits > 0' : 'r.waits = 0')
   if (retired !== undefined) add(retired ? 'r.retired_at IS NOT NULL' : 'r.retired_at IS NULL')
   return conditions
-}
-
-function beginsWith(text: string): Condition {
-  return { sql: 'r.owner >= ? AND r.owner < ?', parameters: [text, afterAll(text)] }
-}
-
-function beyond(session: ReadSession, { column }: Sort, place: Place, comparison: '<' | '>'): Condition {
-  const { value, position } = place
-  if (column !== 'owner') {
-    return { sql: `(r.${column}, r.opened_position) ${comparison} (?, ?)`, parameters: [value, position] }
-  }
-  const owner = `(SELECT owner FROM ${session.table(REGISTRIES_TABLE)} WHERE opened_position = ?)`
-  return { sql: `(r.owner, r.opened_position) ${comparison} (${owner}, ?)`, parameters: [position, position] }
 }

@@ -12,15 +12,17 @@ import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycl
 import type { EventsRequest } from './authority/questions.ts'
 import type { EventsAnswer, VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
+import type { MonitoringDoor } from './client/monitoring-door.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
 import { randomSalts } from './event-store/event-codec.ts'
-import type { EventStore } from './event-store/event-store.ts'
+import type { EventReader, EventStore } from './event-store/event-store.ts'
 import { OthersTime } from './event-store/others-time.ts'
 import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
 import { openLog, placeOf } from './log-of-node.ts'
+import { monitoringOf } from './monitoring-of-node.ts'
 import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
 import type { Mode } from './reconciler/modes.ts'
@@ -36,7 +38,8 @@ import type { WarningLog } from './runtime/warning-log.ts'
 import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
-import type { ReadSide } from './subscriptions/read-side.ts'
+import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
+import type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -69,15 +72,20 @@ export interface ReconcilerOptions {
 /** The API with the reconciler of its node. */
 export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
+  /** The log under it, to be read. */
+  readonly log: EventReader
   readonly #reconcile: EmbeddedNode['reconcile']
+  readonly #ask: EmbeddedNode['ask']
 
   constructor(
-    { door, reconciler, reconcile }: Pick<EmbeddedNode, 'door' | 'reconciler' | 'reconcile'>,
+    { door, store, reconciler, reconcile, ask }: Omit<EmbeddedNode, 'events' | 'readSide' | 'onAppend'>,
     defaults: VerdictDefaults = {},
   ) {
     super(door, defaults)
     this.reconciler = reconciler
+    this.log = store
     this.#reconcile = reconcile
+    this.#ask = ask
   }
 
   /**
@@ -86,6 +94,18 @@ export class EmbeddedVerdict extends Verdict {
    */
   reconcile(request: PassRequest = {}): Promise<PassReport> {
     return this.#reconcile(request)
+  }
+
+  /**
+   * Asks the rows of a projection: a function that its module exports, run where the rows lie, within one moment. Without a position
+   * of its own the question sees what was answered here before. Throws ReadSideError, and what the function throws as a QuestionError.
+   */
+  ask<F extends QuestionFunction>(
+    question: Question<F>,
+    parameters: ParametersOf<F>,
+    options?: AskOptions,
+  ): Promise<ReadAnswer<ReturnType<F>>> {
+    return this.#ask(question, parameters, options)
   }
 }
 
@@ -99,6 +119,8 @@ export interface EmbeddedNode {
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
   /** The events of the log, for whoever wants to be told of them. */
   readonly events: LiveEvents
+  /** A question at or behind what callers of this node were told. */
+  readonly ask: ReadSide['ask']
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
   /** Tells how long each append took until it was acknowledged. */
@@ -113,7 +135,7 @@ export interface EmbeddedNode {
 export async function openVerdict(location: string, options: OpenOptions = {}): Promise<EmbeddedVerdict> {
   assertOptions(options)
   const { log = createLogger(settingsOf(options.settings).logLevel) } = options
-  const node = await openNode(location, { ...options, log })
+  const node = await openNode(location, { ...options, log, readModels: { follow: 'at_start', ...options.readModels } })
   if (options.reconciler !== false) node.reconciler.start()
   return new EmbeddedVerdict(node, { ...options, log })
 }
@@ -132,10 +154,10 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   } = options
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
-  const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
+  const { readSide, appended, tell, toldUpTo, release } = readSideOf(opened, place, settings, log, options.readModels)
   const appendListeners = new Set<(ms: number) => void>()
-  const own = new OwnAppends(opened, (ms) => {
-    appended()
+  const own = new OwnAppends(opened, (position, ms) => {
+    appended(position)
     for (const listener of appendListeners) listener(ms)
   })
   const { store } = own
@@ -181,12 +203,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   })
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
-  const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
+  const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
+  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
     othersTime.close()
     release()
   })
-  if (options.readModels?.follow === 'at_start') readSide.start()
+  if (options.readModels?.follow === 'at_start') readSide.startSoon()
   return {
     store,
     door,
@@ -194,6 +217,8 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     readSide,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
+    ask: async (question, parameters, asked) =>
+      readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
     onAppend: (listener) => void appendListeners.add(listener),
   }
 }
@@ -210,19 +235,29 @@ function fractionOf(random: RandomSource): number {
   return new DataView(bytes.buffer).getUint32(0) / 2 ** 32
 }
 
+interface DoorParts {
+  readonly shell: Shell
+  readonly store: EventStore
+  readonly snapshots: SnapshotCache
+  readonly events: LiveEvents
+  readonly hold: ProcessHold
+  readonly monitoring: MonitoringDoor
+  /** Told how far a caller knows of the log. */
+  readonly tell: (position: bigint) => void
+}
+
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
-  shell: Shell,
-  store: EventStore,
-  snapshots: SnapshotCache,
-  events: LiveEvents,
-  hold: ProcessHold,
+  { shell, store, snapshots, events, hold, monitoring, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
   return {
-    send: (...args) => hold.during(shell.send(...args)),
+    async send(...args) {
+      const result = await hold.during(shell.send(...args))
+      tell(result.type === 'answered' ? result.answer.position : result.place.position)
+      return result
+    },
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
-    list: (...args) => hold.during(shell.list(...args)),
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
@@ -234,6 +269,7 @@ function embeddedDoor(
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
     events: (request, signal) => heldEvents(events, request, signal, hold),
+    monitoring,
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())

@@ -4,6 +4,7 @@ export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, Limits, OperationError } from './authority/events.ts'
 export type { JsonValue } from './authority/json-value.ts'
+export type { OperationFilter, RegistryFilter } from './authority/monitoring-filters.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
   EventsResync,
@@ -35,7 +36,6 @@ export {
   WaitCancelled,
   WaitExpired,
 } from './client/operation-errors.ts'
-export type { OperationFilter } from './client/operation-filter.ts'
 export { OperationHandle } from './client/operation-handle.ts'
 export type { Attempt, AttemptFunction } from './client/operation-runner.ts'
 export type { FirstOutcome, WaitOptions } from './client/operation-waits.ts'

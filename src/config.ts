@@ -9,6 +9,7 @@ const ms = z.int().min(0)
 const positive = z.int().min(1)
 
 const HOUR = 3_600_000
+const DAY = 24 * HOUR
 
 export const settingsSchema = z.strictObject({
   /** Appends that one command may lose to others before it is answered `contention`. */
@@ -51,12 +52,23 @@ export const settingsSchema = z.strictObject({
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),
+  /** How long a question waits until the read models have reached the position that it needs. */
+  questionTimeoutMs: ms.default(10_000),
   /** Behind by more than this, a read model is told as lagging; and as stalled when it has not moved for so long. */
   projectionLaggingMs: positive.default(1_000),
   projectionStalledMs: positive.default(5_000),
   /** After the log or the file of the read models failed; doubling up to the maximum. */
   projectionRetryMs: positive.default(250),
   projectionRetryMsMax: positive.default(30_000),
+  /** Operations that ended longer ago leave the lists; null keeps them whatever their age. The log keeps all. */
+  listKeepMs: ms.nullable().default(90 * DAY),
+  /** So many operations that ended stay in the lists, the newest ends first; null keeps any number. */
+  listKeepMax: count.nullable().default(2_000_000),
+  /** From leaving the lists to leaving the read models. */
+  listDeleteAfterMs: ms.default(7 * DAY),
+  /** How often that is looked after, and rows of one step: others wait for it. */
+  listRetentionEveryMs: positive.default(60_000),
+  listRetentionRowsMax: positive.default(1_000),
   /** A parked stream is tried so often by itself, the first time after so long, then after twice as long each time. */
   parkedTriesMax: count.default(6),
   parkedRetryMs: positive.default(1_000),

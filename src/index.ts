@@ -13,6 +13,18 @@ export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
 export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
+export type {
+  AsOf,
+  Count,
+  Facets,
+  ListedOperation,
+  ListedRegistry,
+  OperationSort,
+  OperationStory,
+  RatePoint,
+  RegistrySort,
+} from './authority/monitoring.ts'
+export type { OperationFilter, RegistryFilter } from './authority/monitoring-filters.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
   EventsResync,
@@ -35,6 +47,19 @@ export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
 export type { EventsOptions } from './client/live-events.ts'
 export {
+  type ListOptions,
+  type MonitoredOperations,
+  OperationList,
+  type OperationsWanted,
+  type OwnersOptions,
+  type OwnersWanted,
+  type RatesOptions,
+  type ReadOptions,
+  type StoryOptions,
+} from './client/monitored-operations.ts'
+export type { MonitoringDoor } from './client/monitoring-door.ts'
+export type { OperationAddress } from './client/operation-address.ts'
+export {
   AttemptAborted,
   CompletionsDropped,
   EventsReplaced,
@@ -44,7 +69,6 @@ export {
   WaitCancelled,
   WaitExpired,
 } from './client/operation-errors.ts'
-export type { OperationFilter } from './client/operation-filter.ts'
 export { OperationHandle } from './client/operation-handle.ts'
 export type { Attempt, AttemptFunction } from './client/operation-runner.ts'
 export type { FirstOutcome, WaitOptions } from './client/operation-waits.ts'

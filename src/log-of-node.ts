@@ -85,6 +85,6 @@ function stateDirectory(): string {
   return join(isAbsolute(named) ? named : join(homedir(), '.local', 'state'), 'verdict')
 }
 
-function missing(place: string): LogError {
+export function missing(place: string): LogError {
   return new LogError('log_missing', `there is no log at ${place}`)
 }

@@ -20,10 +20,24 @@ import { ReadSide } from './subscriptions/read-side.ts'
 export interface ReadModelOptions {
   /** The file of the read models. Default: `<log>-views` beside a log on disk, a temporary one for any other. */
   readonly path?: string
-  /** Follow from the beginning instead of from the first question on; or never, and only tell how things stand. */
+  /**
+   * Follow from the beginning (the default of `openVerdict`), from the first question on (that of `openNode`), or never, and only
+   * tell how things stand.
+   */
   readonly follow?: 'at_start' | 'when_asked' | 'never'
   /** Projections of one's own, beside those that come with Verdict. */
   readonly projections?: readonly ModuleExport[]
+}
+
+export interface ReadSideOfNode {
+  readonly readSide: ReadSide
+  /** Of each append of this process, at once: who follows in it need not look. */
+  appended(position: bigint): void
+  /** Somebody was told what stands in the log up to here. */
+  tell(position: bigint): void
+  /** How far callers know of the log: what they were told, and all that it held when this was first asked. */
+  toldUpTo(): Promise<bigint>
+  release(): void
 }
 
 /** The read side over the same log, on threads of its own; none of them runs yet. */
@@ -33,7 +47,7 @@ export function readSideOf(
   settings: Settings,
   log: WarningLog,
   { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
-): { readonly readSide: ReadSide; appended(): void; release(): void } {
+): ReadSideOfNode {
   const nudges = new SharedArrayBuffer(4)
   const served = new Set<ReturnType<typeof serveLog>>()
   // Of no use to anybody after this process: made when it is first written, taken away at the end.
@@ -66,9 +80,23 @@ export function readSideOf(
     },
   })
   const signal = new Int32Array(nudges)
+  let told = 0n
+  let endAtFirst: Promise<void> | undefined
+  const tell = (position: bigint) => {
+    if (position > told) told = position
+  }
   return {
     readSide,
-    appended() {
+    tell,
+    async toldUpTo() {
+      endAtFirst ??= store.end().then(tell, () => {
+        endAtFirst = undefined
+      })
+      await endAtFirst
+      return told
+    },
+    appended(position) {
+      tell(position)
       Atomics.add(signal, 0, 1)
       Atomics.notify(signal, 0)
       for (const serving of served) serving.appended()
@@ -83,16 +111,17 @@ export function readSideOf(
 export const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function builtInProjections(): readonly ModuleExport[] {
-  return BUILT_IN_PROJECTIONS.map(([file, name]) => ({
-    module: new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href,
-    name,
-  }))
+  return BUILT_IN_PROJECTIONS.map(([file, name]) => ({ module: projectionModule(file), name }))
+}
+
+/** Where threads find a module of the read models. */
+export function projectionModule(file: string): string {
+  return new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href
 }
 
 /** What the reconciler asks; the functions themselves are loaded where they are asked. */
 export function livenessQuestion<N extends keyof LivenessQuestions>(name: N): Question<LivenessQuestions[N]> {
-  const module = new URL(`../projections/liveness-questions.${SOURCE_EXTENSION}`, import.meta.url).href
-  return { module, name, projection: 'liveness' }
+  return { module: projectionModule('liveness-questions'), name, projection: 'liveness' }
 }
 
 const BUILT_IN_PROJECTIONS = [

@@ -32,8 +32,7 @@ const random = Math.random
 
 async function run(port: MessagePort, data: ThreadData): Promise<void> {
   // Calls come before everything is open; each waits for it, and is told what went wrong.
-  const opening = open(data, (news) => tell(news))
-  opening.catch(() => {})
+  const opening = open(data, (news) => calls.tell(news))
   const ofRole: Readonly<Record<ThreadData['role'], readonly string[]>> = {
     follow: ['health', 'order', 'close'],
     ask: ['ask', 'close'],
@@ -45,7 +44,8 @@ async function run(port: MessagePort, data: ThreadData): Promise<void> {
       async (argument: never, context: Parameters<Callee[string]>[1]) => (await opening)[name]?.(argument, context),
     ]),
   )
-  const tell = answerCalls(port, callee)
+  const calls = answerCalls(port, callee)
+  opening.then(calls.ready, () => {})
 }
 
 async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
@@ -90,6 +90,7 @@ function follow(
     holder,
     mode,
     onMoved,
+    onRetention: (pass) => tell({ type: 'retention', ...pass }),
     onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
   })
   follower.start()

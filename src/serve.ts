@@ -5,12 +5,12 @@
  *     close: drained -> signs of life written, log closed (the door)
  */
 import type { AddressInfo } from 'node:net'
-import type { listAsked } from '../projections/operation-questions.ts'
 import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
 import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
 import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
+import { answeredOrThrow } from './http/commands.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
@@ -21,10 +21,8 @@ import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
 import { traces } from './http/traces.ts'
 import { NodeStanding } from './node-standing.ts'
-import { SOURCE_EXTENSION } from './read-side-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
-import type { Question } from './subscriptions/question.ts'
 
 export interface ServeOptions extends Omit<OpenOptions, 'log'> {
   /** Default: 127.0.0.1. */
@@ -134,25 +132,16 @@ const LOCATE_TIMEOUT_MS = 10_000
 /** Owners told of where several have the id. */
 const LOCATED_MAX = 5
 
-const OPERATIONS_LISTED: Question<typeof listAsked> = {
-  module: new URL(`../projections/operation-questions.${SOURCE_EXTENSION}`, import.meta.url).href,
-  name: 'listAsked',
-  projection: 'operation-index',
-}
-
 const locate = async (
-  { store, readSide }: EmbeddedNode,
+  { store, door }: EmbeddedNode,
   id: string,
   workspaces: readonly string[] | undefined,
 ): ReturnType<Host['locate']> => {
   if (workspaces?.length === 0) return []
   const atLeast = await store.end()
   const filter = { ids: [id], ...(workspaces === undefined ? {} : { workspaces: [...workspaces] }) }
-  const { answer } = await readSide.ask(
-    OPERATIONS_LISTED,
-    [{ filter, now: Date.now(), graceMs: 0, pageSize: LOCATED_MAX }],
-    { atLeast, timeoutMs: LOCATE_TIMEOUT_MS },
-  )
+  const question = { filter, pageSize: LOCATED_MAX, atLeast, timeoutMs: LOCATE_TIMEOUT_MS }
+  const answer = answeredOrThrow(await door.monitoring.operations(question))
   const found = new Map<string, RegistryAddress>()
   for (const { workspace, owner } of answer.operations)
     found.set(JSON.stringify([workspace, owner]), { workspace, owner })

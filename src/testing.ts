@@ -1,4 +1,9 @@
-/** The package's door for tests: specifications of the authority, the contract of a log, and a clock that is moved by hand. */
+/** The package's door for tests: specifications of the authority and of projections, the contract of a log, and a clock that is moved by hand. */
+export {
+  ProjectionSpecification,
+  ProjectionSpecificationFailed,
+  projectionSpecification,
+} from '../projections/projection-specification.ts'
 export {
   type Sending,
   type Specification,

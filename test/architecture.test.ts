@@ -95,6 +95,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/subscriptions',
       'src/audit',
       'src/log-of-node.ts',
+      'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
     ],
     packages: [],
@@ -123,20 +124,30 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   // The server as a whole: a node with its HTTP face.
   'src/serve.ts': {
-    imports: [
-      'src/app.ts',
-      'src/node-standing.ts',
-      'src/authority',
-      'src/config.ts',
-      'src/http',
-      'src/read-side-of-node.ts',
-      'src/runtime',
-      'src/subscriptions',
-      'projections',
-    ],
+    imports: ['src/app.ts', 'src/node-standing.ts', 'src/authority', 'src/config.ts', 'src/http', 'src/runtime'],
     packages: [],
     node: true,
   },
+  'src/monitoring-of-node.ts': {
+    imports: [
+      'src/authority',
+      'src/client/monitoring-door.ts',
+      ...EVENT_STORE_CONTRACT,
+      'projections',
+      'src/read-side-of-node.ts',
+      'src/runtime',
+      'src/stories-of-node.ts',
+      'src/subscriptions',
+    ],
+    packages: ['zod'],
+    node: true,
+  },
+  'src/event-handler-of-log.ts': {
+    imports: ['src/config.ts', 'src/event-store', 'src/log-of-node.ts', 'src/runtime', 'src/subscriptions'],
+    packages: [],
+    node: true,
+  },
+  'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
     imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime'],

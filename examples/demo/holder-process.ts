@@ -1,5 +1,5 @@
 /** A holder, as the one who kills it sees it: a process, and what it told so far. */
-import type { OperationSnapshot } from '../../src/index.ts'
+import type { ListedOperation } from '../../src/index.ts'
 import { Child } from './child.ts'
 import type { FromHolder } from './messages.ts'
 import type { View } from './view.ts'
@@ -12,7 +12,7 @@ export class HolderProcess {
   readonly #view: View
   isReady = false
   isWaiting = false
-  operations: readonly OperationSnapshot[] = []
+  operations: readonly ListedOperation[] = []
   done: Done | undefined
   #hasEnded = false
   #wake: () => void = () => {}

@@ -40,8 +40,10 @@ const group = await running()
 const outcomes = await Promise.all([...tasks.map(({ id }) => id), LOST].map((id) => verdict.operation(id).outcome()))
 isOver.abort()
 await watching
-const [operations, overview] = [await owner.list(), await owner.overview()]
-send({ type: 'view', operations })
+send({ type: 'view', operations: await inOrder() })
+const held = await Promise.all((await inOrder()).map(({ id }) => verdict.operations.get(id)))
+const operations = held.filter((operation) => operation !== undefined)
+const overview = await owner.overview()
 send({ type: 'said', text: `all ${outcomes.length} operations have ended` })
 await verdict.close()
 await new Promise<void>((resolve) => process.send?.({ type: 'done', group, operations, overview }, () => resolve()))
@@ -102,9 +104,14 @@ async function judging(): Promise<void> {
 
 async function showing(): Promise<void> {
   while (!isOver.signal.aborted) {
-    send({ type: 'view', operations: await owner.list() })
+    send({ type: 'view', operations: await inOrder() })
     await delay(100)
   }
+}
+
+/** All of them, oldest first: a page holds the whole plan. */
+async function inOrder() {
+  return [...(await owner.list())].toSorted((one, other) => one.number - other.number)
 }
 
 function send(message: FromHolder): void {

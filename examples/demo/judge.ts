@@ -2,7 +2,7 @@
  * Speaks for workers that can't any more: whoever gave no sign of life for too long is given up, with the evidence; where its
  * policy allows another attempt, there is one. The authority has the last word: a heartbeat in between wins.
  */
-import { OperationRejected, type OperationSnapshot, type Verdict } from '../../src/index.ts'
+import { type ListedOperation, OperationRejected, type Verdict } from '../../src/index.ts'
 
 /** The operations that may be begun again. */
 export async function judgeStale(
@@ -23,7 +23,7 @@ export async function judgeStale(
 /** Whether it waits for another attempt now. */
 async function giveUp(
   verdict: Verdict,
-  operation: OperationSnapshot,
+  operation: ListedOperation,
   graceMs: number,
   maxAttempts: number,
 ): Promise<boolean> {

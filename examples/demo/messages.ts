@@ -1,9 +1,9 @@
 /** What the processes of the demo tell each other. */
-import type { OperationSnapshot, Outcome, RegistryOverview } from '../../src/index.ts'
+import type { ListedOperation, OperationSnapshot, Outcome, RegistryOverview } from '../../src/index.ts'
 
 export type FromHolder =
   | { readonly type: 'ready' }
-  | { readonly type: 'view'; readonly operations: readonly OperationSnapshot[] }
+  | { readonly type: 'view'; readonly operations: readonly ListedOperation[] }
   | { readonly type: 'said'; readonly text: string }
   /** The wait for the group is on record. */
   | { readonly type: 'waiting' }

@@ -1,5 +1,5 @@
 /** Shows operations as they go: a block that is drawn over itself on a terminal, a line per change anywhere else. */
-import type { OperationSnapshot } from '../../src/index.ts'
+import type { ListedOperation } from '../../src/index.ts'
 
 const ROWS_MAX = 40
 const BAR_CELLS = 20
@@ -19,12 +19,12 @@ export class View {
     this.#out.write(`${this.#time()} ${text}\n`)
   }
 
-  show(operations: readonly OperationSnapshot[]): void {
+  show(operations: readonly ListedOperation[]): void {
     if (this.#out.isTTY) this.#draw(operations)
     else for (const operation of operations) this.#tellChange(operation)
   }
 
-  #draw(operations: readonly OperationSnapshot[]): void {
+  #draw(operations: readonly ListedOperation[]): void {
     this.#erase()
     const rows = operations.slice(-Math.min(ROWS_MAX, this.#out.rows - 2))
     for (const row of rows) this.#out.write(`${rowOf(row).slice(0, this.#out.columns - 1)}\n`)
@@ -37,7 +37,7 @@ export class View {
     this.#rows = 0
   }
 
-  #tellChange(operation: OperationSnapshot): void {
+  #tellChange(operation: ListedOperation): void {
     const { id, status, attempt, progress, cancel } = operation
     const quarter = Math.floor((progress.percent ?? 0) / 25)
     const asked = cancel !== undefined && status === 'running' ? ' cancel requested' : ''
@@ -52,7 +52,7 @@ export class View {
   }
 }
 
-function rowOf({ name, status, attempt, progress }: OperationSnapshot): string {
+function rowOf({ name, status, attempt, progress }: ListedOperation): string {
   const again = attempt > 1 ? ` (attempt ${attempt})` : ''
   const percent = progress.percent
   const bar =

@@ -21,12 +21,29 @@ export function graceMsOf(
   policy: Policy | null,
   now: number,
 ): number {
-  const { heartbeatIntervalMs, cancelGraceMs } = policy ?? DEFAULT_POLICY
-  // The clock of a cancel runs from the request; its deadline knows only where it ends.
-  const sinceAt = deadline.rule === 'cancel' ? deadline.sinceAt - cancelGraceMs : deadline.sinceAt
+  return graceMsSince(unheard, silentSinceAt(deadline, policy), heartbeatMs(policy), now)
+}
+
+/** The same for whoever has stored what it follows from beside the deadline. */
+export function graceMsSince(
+  unheard: readonly UnheardTime[],
+  silentSince: number,
+  heartbeat: number,
+  now: number,
+): number {
   let overlapMs = 0
-  for (const { from, to } of unheard) overlapMs += Math.max(0, Math.min(to, now) - Math.max(from, sinceAt))
-  return overlapMs === 0 ? 0 : Math.ceil(overlapMs) + HEARTBEATS * heartbeatIntervalMs
+  for (const { from, to } of unheard) overlapMs += Math.max(0, Math.min(to, now) - Math.max(from, silentSince))
+  return overlapMs === 0 ? 0 : Math.ceil(overlapMs) + HEARTBEATS * heartbeat
+}
+
+/** Since when time that was not heard counts for a deadline. */
+export function silentSinceAt({ rule, sinceAt }: Deadline, policy: Policy | null): number {
+  // The clock of a cancel runs from the request; its deadline knows only where it ends.
+  return rule === 'cancel' ? sinceAt - (policy ?? DEFAULT_POLICY).cancelGraceMs : sinceAt
+}
+
+export function heartbeatMs(policy: Policy | null): number {
+  return (policy ?? DEFAULT_POLICY).heartbeatIntervalMs
 }
 
 /** The same for whoever has the facts: 0 where nothing threatens. */

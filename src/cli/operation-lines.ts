@@ -41,7 +41,7 @@ export function operationRows(operations: readonly Shown[]): string {
 
 /** Everything that a person asks first, and the sentence that says what happens next. */
 export function operationPage(operation: OperationSnapshot): string {
-  const { outcome, cancel, lease, phases, labels, lastError, explanation } = operation
+  const { outcome, cancel, lease, phases, labels, diagnostics, explanation } = operation
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['id', operation.id],
     ['name', operation.name],
@@ -65,7 +65,7 @@ export function operationPage(operation: OperationSnapshot): string {
     ['for', lasted(operation.elapsedMs)],
     ['phases', phases.map(({ name, status }) => `${name} ${status}`).join(', ') || undefined],
     ['cancel', cancel === undefined ? undefined : `asked${cancel.reason === undefined ? '' : `: ${cancel.reason}`}`],
-    ['last error', lastError?.message],
+    ['last error', diagnostics?.lastError?.message],
     ['outcome', outcome === undefined ? undefined : JSON.stringify(outcome)],
   ]
   const told = facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(11)} ${value}\n`]))

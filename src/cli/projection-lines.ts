@@ -14,6 +14,7 @@ export function projectionLines(all: readonly Health[]): readonly string[] {
     behind(one),
     ...(one.parked.length > 0 ? [`${one.parked.length} parked`] : []),
     ...(one.discarded.length > 0 ? [`${one.discarded.length} discarded`] : []),
+    ...(one.hidden ? [`${one.hidden} operations out of the lists, to be deleted`] : []),
     ...(one.message === undefined ? [] : [one.message]),
   ])
   const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => (row[i] ?? '').length)))

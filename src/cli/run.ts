@@ -51,8 +51,9 @@ async function opened({ place, workspace, owner }: RunOptions): Promise<Verdict>
   if (place.type === 'server') return connectTo(place, defaults)
   const { location, folder } = place.store
   if (folder !== undefined) mkdirSync(folder, { recursive: true })
-  // A command that lasts a second need not look after all others.
-  return openVerdict(location, { ...defaults, actor: 'verdict run', reconciler: false })
+  // A command that lasts a second need not look after all others, and asks nothing of them.
+  const alone = { reconciler: false, readModels: { follow: 'when_asked' } } as const
+  return openVerdict(location, { ...defaults, ...alone, actor: 'verdict run' })
 }
 
 class RunningCommand {

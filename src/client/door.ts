@@ -21,6 +21,7 @@ import type {
   WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
+import type { MonitoringDoor } from './monitoring-door.ts'
 
 export interface SendOptions {
   /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
@@ -40,8 +41,6 @@ export interface VerdictDoor {
   ): Promise<CommandResult>
   /** Undefined for an operation that is not there or no longer held; see `outcome` for those that were evicted. */
   snapshot(registry: RegistryAddress, id: string): Promise<OperationSnapshot | undefined>
-  /** Active and retained operations, oldest registration first. */
-  list(registry: RegistryAddress): Promise<readonly OperationSnapshot[]>
   overview(registry: RegistryAddress): Promise<RegistryOverview>
   /** The one outcome, as soon as there is one; at once when it is known, evicted operations included. */
   outcome(
@@ -79,6 +78,8 @@ export interface VerdictDoor {
   ): () => void
   /** History, then live, until the signal aborts; after a refusal or a resync nothing comes. */
   events(request: EventsRequest, signal: AbortSignal): AsyncIterable<EventsAnswer>
+  /** Questions over all owners, answered from read models. */
+  readonly monitoring: MonitoringDoor
   close(): Promise<void>
 }
 

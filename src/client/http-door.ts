@@ -25,9 +25,11 @@ import type { WireHistory } from '../wire/operation-wire.ts'
 import { rest } from './back-off.ts'
 import type { EventsAnswer, LeaseCause, SendOptions, VerdictDoor } from './door.ts'
 import { CommandQueue } from './http-commands.ts'
+import { httpMonitoring } from './http-monitoring.ts'
 import { bodyOf, Questions, type Told } from './http-questions.ts'
 import { isReport, Reports } from './http-reports.ts'
 import { HttpTransport, pathOf, type TransportOptions } from './http-transport.ts'
+import type { MonitoringDoor } from './monitoring-door.ts'
 import type { ReportSpool } from './report-spool.ts'
 
 export interface HttpDoorParts extends TransportOptions {
@@ -49,6 +51,7 @@ const CLOSE_GRACE_MS = 5_000
 const JSON_BOUNDS = { depthMax: 512, valuesMax: 1_000_000 }
 
 export class HttpDoor implements VerdictDoor {
+  readonly monitoring: MonitoringDoor
   readonly #parts: HttpDoorParts
   readonly #closed = new AbortController()
   readonly #queue: CommandQueue
@@ -64,6 +67,7 @@ export class HttpDoor implements VerdictDoor {
     this.#parts = parts
     this.#queue = new CommandQueue({ transport, clock, random, log, closed })
     this.#questions = new Questions({ transport, clock, random, answerWithinMs, closed })
+    this.monitoring = httpMonitoring(this.#questions)
     this.#reports = new Reports({
       send: (one) => this.#queue.send(one),
       log,
@@ -94,12 +98,10 @@ export class HttpDoor implements VerdictDoor {
 
   async snapshot(registry: RegistryAddress, id: string): Promise<OperationSnapshot | undefined> {
     const told = await this.#questions.ask({ method: 'GET', path: operationPath(registry, id) })
-    return isNotFound(told) ? undefined : (bodyOf(told) as OperationSnapshot)
-  }
-
-  async list(registry: RegistryAddress): Promise<readonly OperationSnapshot[]> {
-    void registry
-    return []
+    if (isNotFound(told)) return undefined
+    const operation = bodyOf(told) as OperationSnapshot
+    // What its registry let go is told from read models, and is watched by nobody.
+    return (operation as Partial<OperationSnapshot>).watchers === undefined ? undefined : operation
   }
 
   async overview(registry: RegistryAddress): Promise<RegistryOverview> {

@@ -14,7 +14,6 @@ const PASSING: ReadonlySet<string> = new Set([
   'shutting_down',
   'rate_limited',
   'request_timeout',
-  'read_model_behind',
   'not_served',
   'reads_unavailable',
 ])

@@ -10,13 +10,16 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   /** Behind the address of the server, from `/v1` on. */
   readonly path: string
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly query?: Readonly<Record<string, QueryValue>>
   /** Sent as JSON. */
   readonly body?: unknown
   /** How long the server may wait for what is asked. */
   readonly waitSeconds?: number
   readonly headers?: Readonly<Record<string, string | undefined>>
 }
+
+/** A list is the same name several times. */
+export type QueryValue = string | number | bigint | boolean | undefined | readonly string[]
 
 export type HttpAnswer =
   | { readonly type: 'answered'; readonly status: number; readonly body: unknown }
@@ -113,7 +116,9 @@ export function pathOf(parts: TemplateStringsArray, ...values: readonly string[]
 
 function queryText(query: HttpRequest['query'] = {}): string {
   const given = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.append(name, String(value))
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) given.append(name, String(one))
+  }
   return given.size === 0 ? '' : `?${given}`
 }
 

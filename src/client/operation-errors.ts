@@ -64,6 +64,8 @@ const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
   'store_busy',
   'store_full',
   'store_read_only',
+  'read_model_behind',
+  'not_served',
 ])
 
 /** Bad input that is noticed before there is a command; the same class and code as if the authority's border had met it. */

@@ -2,12 +2,13 @@
 
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Limits } from '../authority/events.ts'
+import type { OperationFilter } from '../authority/monitoring-filters.ts'
 import type { OperationSnapshot, RegistryOverview } from '../authority/questions.ts'
 import type { FeedRow } from '../authority/registry.ts'
 import { answered, type CallOptions, type CommandSender } from './command-sender.ts'
 import { given } from './given-options.ts'
+import type { ListOptions, MonitoredOperations, OperationList } from './monitored-operations.ts'
 import { CompletionsDropped, type FeedGap } from './operation-errors.ts'
-import { type OperationFilter, operationsLike } from './operation-filter.ts'
 
 export interface CompletionsOptions {
   /** Sequence of the last one that was seen; 0, the default, for none. */
@@ -24,16 +25,19 @@ export class OwnerOperations {
   readonly workspace: string
   readonly owner: string
   readonly #sender: CommandSender
+  readonly #operations: MonitoredOperations
 
-  constructor(sender: CommandSender) {
+  constructor(sender: CommandSender, operations: MonitoredOperations) {
     this.#sender = sender
+    this.#operations = operations
     this.workspace = sender.registry.workspace
     this.owner = sender.registry.owner
   }
 
-  /** Active and retained operations, oldest registration first. */
-  async list(filter: OperationFilter = {}): Promise<readonly OperationSnapshot[]> {
-    return operationsLike(await this.#sender.door.list(this.#sender.registry), filter)
+  /** A page of its operations, as `operations.list` has them. */
+  list(filter: Omit<OperationFilter, 'workspaces' | 'owners'> = {}, options: ListOptions = {}): Promise<OperationList> {
+    const { workspace, owner } = this
+    return this.#operations.list({ ...given(filter, 'filter'), workspace, owner }, options)
   }
 
   overview(): Promise<RegistryOverview> {

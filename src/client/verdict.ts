@@ -5,7 +5,7 @@
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
-import type { LiveEvent, OperationSnapshot } from '../authority/questions.ts'
+import type { LiveEvent } from '../authority/questions.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { CONSOLE_LOG, type WarningLog } from '../runtime/warning-log.ts'
 import { claimLease } from './claimed-lease.ts'
@@ -15,8 +15,9 @@ import { type Duration, durationMs } from './durations.ts'
 import { given } from './given-options.ts'
 import { type ClaimOptions, Lease } from './lease.ts'
 import { type EventsOptions, liveEvents } from './live-events.ts'
+import { MonitoredOperations } from './monitored-operations.ts'
+import { addressOf, idOf, type OperationAddress } from './operation-address.ts'
 import { OperationRejected } from './operation-errors.ts'
-import type { OperationFilter } from './operation-filter.ts'
 import { OperationHandle } from './operation-handle.ts'
 import type { AttemptFunction } from './operation-runner.ts'
 import { type FirstOutcome, type Waited, type WaitOptions, waitForAll, waitForAny } from './operation-waits.ts'
@@ -50,8 +51,6 @@ export interface ResumeOptions extends AddressOptions, ClaimOptions {
   readonly signal?: AbortSignal
 }
 
-export type OperationAddress = string | (AddressOptions & { readonly id: string })
-
 export interface CloseOptions {
   /** How long functions that run may take to follow their signal; default 5 s. */
   readonly grace?: Duration
@@ -60,14 +59,8 @@ export interface CloseOptions {
 const CLOSE_GRACE_MS = 5_000
 
 export class Verdict implements AsyncDisposable {
-  readonly operations = {
-    list: (filter: OperationFilter & AddressOptions = {}): Promise<readonly OperationSnapshot[]> => {
-      const { workspace, owner, ...wanted } = given(filter, 'filter')
-      return this.#owner({ workspace, owner }).list(wanted)
-    },
-    get: (address: OperationAddress): Promise<OperationSnapshot | undefined> => this.operation(address).snapshot(),
-  }
-
+  /** Operations of all owners, as the read models have them. */
+  readonly operations: MonitoredOperations
   readonly #door: VerdictDoor
   readonly #defaults: VerdictDefaults
   readonly #clock: Clock
@@ -80,6 +73,7 @@ export class Verdict implements AsyncDisposable {
     this.#defaults = defaults
     this.#clock = clock
     this.#running = new RunningAttempts(clock, log)
+    this.operations = new MonitoredOperations(door, (address) => this.#sender(address))
   }
 
   /**
@@ -221,7 +215,7 @@ export class Verdict implements AsyncDisposable {
   }
 
   #owner(address: AddressOptions): OwnerOperations {
-    return new OwnerOperations(this.#sender(address))
+    return new OwnerOperations(this.#sender(address), this.operations)
   }
 
   #sender({ workspace, owner }: AddressOptions): CommandSender {
@@ -239,14 +233,6 @@ export class Verdict implements AsyncDisposable {
 
 function randomId(): string {
   return crypto.randomUUID()
-}
-
-function idOf(address: OperationAddress): string {
-  return typeof address === 'object' && address !== null ? address.id : address
-}
-
-function addressOf(address: OperationAddress): AddressOptions {
-  return typeof address === 'object' && address !== null ? address : {}
 }
 
 /** The registry of a wait: what the options say, else that of the first handle. */

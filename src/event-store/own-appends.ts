@@ -6,13 +6,13 @@ const STREAMS_MAX = 10_000
 
 export class OwnAppends {
   readonly store: EventStore
-  readonly #told: (ms: number) => void
+  readonly #told: (position: bigint, ms: number) => void
   /** By stream: the last revision that this process sent, oldest first. */
   readonly #sent = new Map<string, number>()
   #position = 0n
 
-  /** `told` is called after each append that was acknowledged, with how long that took. */
-  constructor(store: EventStore, told: (ms: number) => void) {
+  /** `told` is called after each append that was acknowledged, with its position and how long that took. */
+  constructor(store: EventStore, told: (position: bigint, ms: number) => void) {
     this.#told = told
     const { turn } = store
     this.store = {
@@ -26,7 +26,6 @@ export class OwnAppends {
       watch: (listener) => store.watch(listener),
       health: () => store.health(),
       close: () => store.close(),
-      ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
       append: (...args) => this.#append(store, ...args),
       ...(turn === undefined
         ? {}
@@ -67,7 +66,7 @@ export class OwnAppends {
     const result = await appender.append(stream, expected, events)
     if (result.type === 'acknowledged') {
       if (result.position > this.#position) this.#position = result.position
-      this.#told(performance.now() - sentAt)
+      this.#told(result.position, performance.now() - sentAt)
     }
     return result
   }

@@ -56,7 +56,7 @@ export async function sendCommand(
 }
 
 /** The same for a workspace that is not there and for one in which the caller has no role. */
-export function unknownWorkspace({ workspace }: RegistryAddress): RequestRefused {
+export function unknownWorkspace({ workspace }: Pick<RegistryAddress, 'workspace'>): RequestRefused {
   return new RequestRefused('not_found', `there is no workspace ${workspace} for you`, {})
 }
 

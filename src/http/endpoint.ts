@@ -17,7 +17,8 @@ export interface Endpoint {
    * stands behind the last parameter: `/operations/{id}:claim`.
    */
   readonly path: string
-  readonly scope: 'owner' | 'server'
+  /** About one owner, under both addresses or only under the one that names it; or about the server as a whole. */
+  readonly scope: 'owner' | 'one_owner' | 'server'
   readonly id: string
   readonly summary: string
   readonly description?: string

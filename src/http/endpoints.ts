@@ -3,6 +3,7 @@ import { BATCH_ENDPOINTS } from './batch-routes.ts'
 import { COMPLETION_ENDPOINTS } from './completion-routes.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EVENT_ENDPOINTS } from './event-routes.ts'
+import { LIST_ENDPOINTS } from './list-routes.ts'
 import { OPERATION_ENDPOINTS } from './operation-routes.ts'
 import { OWNER_ENDPOINTS } from './owner-routes.ts'
 import { VERB_ENDPOINTS } from './verb-routes.ts'
@@ -16,4 +17,5 @@ export const API_ENDPOINTS: readonly Endpoint[] = [
   ...COMPLETION_ENDPOINTS,
   ...EVENT_ENDPOINTS,
   ...OWNER_ENDPOINTS,
+  ...LIST_ENDPOINTS,
 ]

@@ -73,6 +73,9 @@ const REJECTIONS: Readonly<Record<RejectionCode, ErrorKind>> = {
   shutting_down: later(503, 'The server is ending'),
   too_many_cursors: conflict('Too many cursors'),
   cursor_ahead: conflict('The cursor is ahead of the feed'),
+  bad_page_token: bad('The page token does not fit'),
+  read_model_behind: later(503, 'The read models are not as far yet'),
+  not_served: later(503, 'The read models are being built'),
 }
 
 /** What HTTP itself, authentication and queries refuse. */
@@ -88,16 +91,7 @@ const REQUESTS = {
   unsupported_media_type: { status: 415, title: 'Only JSON is read' },
   rate_limited: later(429, 'Too many requests'),
   headers_too_large: { status: 431, title: 'The headers are too large' },
-  bad_filter: bad('The filter does not fit'),
-  bad_sort: bad('There is no such order'),
-  bad_page_token: bad('The page token does not fit'),
-  page_out_of_bounds: bad('The page is too large'),
-  kinds_out_of_bounds: bad('Too many kinds'),
-  range_upside_down: bad('The range ends before it begins'),
   too_many_streams: later(429, 'Too many streams are open', 5),
-  bad_event_cursor: bad('The cursor is no place in the log'),
-  read_model_behind: later(503, 'The read models are not as far yet'),
-  not_served: later(503, 'The read models are being built'),
   reads_unavailable: later(503, 'The read models can not be asked'),
 } as const satisfies Readonly<Record<string, ErrorKind>>
 
@@ -145,7 +139,7 @@ export function errorResponse(
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
     problem: {
-      ...facts,
+      ...textOfPositions(facts),
       type: `${PROBLEM_TYPE}${code}`,
       title,
       status,
@@ -159,6 +153,13 @@ export function errorResponse(
         : { revision: place.revision, position: String(place.position) }),
     },
   }
+}
+
+/** Positions are bigints here and decimal strings in JSON. */
+function textOfPositions(facts: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),
+  )
 }
 
 /** What Fastify refuses before a route is asked, by its code. */
@@ -185,7 +186,9 @@ const OF_ROOMS: Readonly<Record<string, ErrorCode>> = {
   read_side_closed: 'shutting_down',
   read_side_failed: 'reads_unavailable',
   projection_unusable: 'reads_unavailable',
+  read_model_behind: 'read_model_behind',
   no_read_models: 'not_served',
+  not_served: 'not_served',
 }
 
 /** Whatever was thrown, as a refusal; undefined for a defect of ours. */

@@ -64,7 +64,7 @@ function askedIn({ query: given, principal }: Call): Asked {
   const { limit = PAGE_EVENTS, types, ...rest } = given as z.infer<typeof query>
   const { workspace } = rest
   if (workspace !== undefined && standing(principal, workspace, 'read') !== 'entitled') {
-    throw unknownWorkspace({ workspace, owner: '' })
+    throw unknownWorkspace({ workspace })
   }
   const named = Object.entries({ ...rest, types: types?.split(',') }).filter(([, value]) => value !== undefined)
   const readable = workspacesOf(principal, 'read')

@@ -15,7 +15,7 @@ export interface MetricsPort {
   readonly operations: () => Promise<{
     readonly operations: readonly { readonly kind: string; readonly status: string; readonly count: number }[]
     readonly freshness: Readonly<Record<string, number>>
-    readonly oldestDeadlineAt: number | undefined
+    readonly oldestStaleMs: number | undefined
   }>
   readonly transitions: () => Promise<
     readonly { readonly kind: string; readonly counts: Readonly<Record<string, number>> }[]
@@ -163,11 +163,11 @@ export class Metrics {
     await Promise.all([
       asked(
         () => port.operations(),
-        ({ operations: counted, freshness, oldestDeadlineAt }) => {
+        ({ operations: counted, freshness, oldestStaleMs = 0 }) => {
           this.#operations.reset()
           for (const { count, ...labels } of counted) this.#operations.set(labels, count)
           for (const [name, count] of Object.entries(freshness)) this.#freshness.set({ freshness: name }, count)
-          this.#oldest.set(oldestDeadlineAt === undefined ? 0 : Math.max(0, Date.now() - oldestDeadlineAt) / 1_000)
+          this.#oldest.set(oldestStaleMs / 1_000)
         },
       ),
       asked(

@@ -118,7 +118,7 @@ function operationOf(
   const isCommand = method !== 'GET'
   const codes = [...refusals, ...ALWAYS, ...(body === undefined ? [] : OF_BODIES), ...(isCommand ? OF_COMMANDS : [])]
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => parameter('path', name, { type: 'string' }))
-  const ownerAsked = scope === 'owner' && !isOwnerNamed
+  const ownerAsked = scope !== 'server' && !isOwnerNamed
   const inQuery = [
     ...(ownerAsked ? ['workspace', 'owner'].map((name) => parameter('query', name, { type: 'string' }, false)) : []),
     ...(query === undefined ? [] : queryParameters(query)),

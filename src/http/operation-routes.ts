@@ -1,11 +1,12 @@
 /** Operations: registered, looked at, waited for. */
 import { z } from 'zod'
 import { COMMAND_SCHEMAS } from '../authority/commands.ts'
-import type { HistoryEntry, OperationSnapshot } from '../authority/questions.ts'
+import type { OperationSnapshot } from '../authority/questions.ts'
 import { resultClassOf } from '../authority/status.ts'
 import type { LeaseCause } from '../client/door.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
-import { endedSchema, historySchema, leaseSchema, operationSchema, type WireHistory } from '../wire/operation-wire.ts'
+import { entryOnWire } from '../wire/monitoring-wire.ts'
+import { endedSchema, historySchema, leaseSchema, operationSchema } from '../wire/operation-wire.ts'
 import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
 import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
@@ -50,6 +51,8 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     id: 'getOperation',
     tag: 'Operations',
     summary: 'An operation as it is; with `Prefer: wait`, as soon as it has ended',
+    description:
+      'One that its owner let go is told without its payloads, from the read models; its outcome stands apart.',
     right: 'read',
     isWaiting: true,
     answers: { 200: { description: 'Active or retained.', schema: operationSchema } },
@@ -58,7 +61,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
       const now = await host.door.snapshot(registry, id)
-      if (now === undefined) throw notFound(id)
+      if (now === undefined) return ok(await letGo(host, registry, id))
       if (call.waitMs === 0 || now.outcome !== undefined) return ok(now)
       const ended = await host.polls.during(call, (signal) => endedOrAborted(host, registry, id, signal))
       const then = await host.door.snapshot(registry, id)
@@ -104,7 +107,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
       const registry = await ownerOf(call, host, 'read')
       const events = await host.door.history(registry, id)
       if (events.length === 0) throw notFound(id)
-      return ok(historyOnWire(events))
+      return ok({ events: events.map(entryOnWire) })
     },
   },
   {
@@ -142,6 +145,15 @@ async function registered(call: Call, host: Host): Promise<Reply> {
   const [workspace, ...others] = place.map((part) => encodeURIComponent(part))
   const location = `/v1/workspaces/${workspace}/${others.join('/')}`
   return { ...reply, headers: { ...reply.headers, location } }
+}
+
+/** What its owner does not hold any more, as lists still show it: without payloads. Throws RequestRefused `not_found`. */
+async function letGo({ door }: Host, { workspace, owner }: Call['registry'], id: string) {
+  const filter = { workspaces: [workspace], owners: [owner], ids: [id] }
+  const { operations } = answeredOrThrow(await door.monitoring.operations({ filter, pageSize: 1 }))
+  const [operation] = operations
+  if (operation === undefined) throw notFound(id)
+  return operation
 }
 
 /** The outcome, as soon as there is one; undefined when waiting is over before. Throws RequestRefused. */
@@ -191,17 +203,6 @@ function causeIn(operation: OperationSnapshot | undefined, leaseEpoch: number): 
   const { lease, cancel } = operation
   if (lease?.open !== true || lease.epoch !== leaseEpoch) return 'attempt_lost'
   return cancel === undefined ? undefined : 'cancel_requested'
-}
-
-function historyOnWire(entries: readonly HistoryEntry[]): WireHistory {
-  return {
-    events: entries.map(({ revision, position, event, metadata }) => ({
-      revision,
-      position: String(position),
-      ...event,
-      metadata,
-    })),
-  }
 }
 
 function idIn({ params }: Call): string {

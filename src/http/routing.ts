@@ -23,7 +23,7 @@ export function addressesOf(endpoint: Endpoint): readonly Address[] {
   if (endpoint.scope === 'server') return [short]
   const long = { endpoint, path: `${OWNER_PREFIX}${endpoint.path}`, isOwnerNamed: true }
   // What is about the owner as a whole names one.
-  return endpoint.path.startsWith('/') ? [long, short] : [long]
+  return endpoint.scope === 'owner' && endpoint.path.startsWith('/') ? [long, short] : [long]
 }
 
 export type Answer = (

@@ -9,6 +9,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Checkpoint } from '../../projections/checkpoint.ts'
+import { OPERATION_HISTORY } from '../../projections/operation-history.ts'
+import { OPERATION_INDEX } from '../../projections/operation-index.ts'
 import type { Projection } from '../../projections/projection.ts'
 import { type LogItem, PoisonEvent, Projector } from '../../projections/projector.ts'
 import {
@@ -18,6 +20,7 @@ import {
   quoted,
   type ReadDatabase,
 } from '../../projections/read-database.ts'
+import { retainOperationsAs, retainStoriesAs } from '../../projections/retention-compared.ts'
 import { comparedRows, DIFFERENCES_MAX, type RowDifference } from '../../projections/rows-compared.ts'
 import type { EventReader, StoredEvent } from '../event-store/event-store.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
@@ -98,6 +101,7 @@ async function compared(parts: CheckParts, fresh: ReadDatabase): Promise<CheckRe
       if (position >= folding.position) {
         if (streams === undefined) await folding.fold(reader.readAll({ after: folding.position, signal }), position)
         else await folding.foldStreams(reader, streams, position, signal)
+        folding.retainAs(database, served)
         const report = comparedTables(parts, served, folding.generation, fresh, streams)
         return { projection: projection.name, position, streams: streams?.length, parked, ...report }
       }
@@ -114,6 +118,7 @@ async function compared(parts: CheckParts, fresh: ReadDatabase): Promise<CheckRe
 
 class Folding {
   readonly generation: Generation
+  readonly #fresh: ReadDatabase
   readonly #projector: Projector
   readonly #decoding = new LogItems()
   readonly #settings: ReadSideSettings
@@ -126,6 +131,7 @@ class Folding {
     settings: ReadSideSettings,
     clock: Clock,
   ) {
+    this.#fresh = fresh
     this.generation = fresh.begin(projection, 'building', start, 0)
     this.#projector = new Projector({ database: fresh, projection, generation: this.generation, onPoison: 'stop' })
     this.#settings = settings
@@ -175,6 +181,17 @@ class Folding {
     }
     events.sort((a, b) => (a.position < b.position ? -1 : 1))
     await this.fold(given(events), through)
+  }
+
+  /** What retention took from the rows that serve is no difference. */
+  retainAs(database: ReadDatabase, served: Generation): void {
+    const index = database.generations(OPERATION_INDEX.name).find(({ standing }) => standing === 'serving')
+    const at = this.#clock.now()
+    if (served.projection === OPERATION_INDEX.name)
+      retainOperationsAs(database, served, this.#fresh, this.#projector, at)
+    if (served.projection === OPERATION_HISTORY.name && index !== undefined) {
+      retainStoriesAs(database, served, index, this.#fresh, this.#projector, at)
+    }
   }
 
   #project(items: readonly LogItem[], { position, hash }: StoredEvent): void {

@@ -1,5 +1,7 @@
 /** What a process knows of the read models: from the file, from the log, and from its own following. */
 import { Lease } from '../../projections/lease.ts'
+import { OPERATION_INDEX } from '../../projections/operation-index.ts'
+import { hiddenOperations } from '../../projections/operation-retention.ts'
 import { OperatorOrders } from '../../projections/operator-orders.ts'
 import { type Generation, lookIntoReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
@@ -92,10 +94,16 @@ export class FollowerHealth {
       parked: serving === undefined ? [] : (this.#open?.database.parked(serving) ?? []),
       discarded: serving === undefined ? [] : (orders?.discardedOf(serving) ?? []),
       ...(message === undefined ? {} : { message }),
+      ...this.#hidden(serving),
       ...(serving === undefined ? {} : { position: serving.checkpoint.position }),
       ...(lag === undefined ? {} : { lag }),
       ...(progress === undefined ? {} : { rebuild: progress }),
     }
+  }
+
+  #hidden(serving: Generation | undefined): Pick<ProjectionHealth, 'hidden'> {
+    if (serving?.projection !== OPERATION_INDEX.name || this.#open === undefined) return {}
+    return { hidden: hiddenOperations(this.#open.database, serving.generation) }
   }
 
   /** Undefined where the log does not tell. */

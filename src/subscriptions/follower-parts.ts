@@ -2,6 +2,7 @@
 import type { Projection } from '../../projections/projection.ts'
 import type { LogReader } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { RetentionCounts } from './list-retention.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 
 export interface FollowerParts {
@@ -18,6 +19,8 @@ export interface FollowerParts {
   readonly mode: 'follow' | 'watch'
   /** Rows have moved. */
   readonly onMoved: () => void
+  /** Operations left the lists, or the rows. */
+  readonly onRetention: (pass: RetentionCounts) => void
   /** These have no rows of their version in this log: somebody is to build them. */
   readonly onUnbuilt: (projections: readonly string[]) => void
 }

@@ -17,6 +17,7 @@ import type { LogIdentity } from '../event-store/event-store.ts'
 import { sleep } from '../runtime/clock.ts'
 import { FollowerHealth } from './follower-health.ts'
 import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
+import { ListRetention } from './list-retention.ts'
 import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
 import type { ProjectionHealth } from './projection-health.ts'
@@ -36,6 +37,7 @@ export class Follower {
   readonly #closing = new AbortController()
   readonly #health: FollowerHealth
   readonly #retries: ParkedRetries
+  readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
   #running: Promise<void> | undefined
@@ -45,6 +47,7 @@ export class Follower {
     this.#parts = parts
     this.#health = new FollowerHealth(parts)
     this.#retries = new ParkedRetries({ triesMax: settings.parkedTriesMax, firstMs: settings.parkedRetryMs, random })
+    this.#retention = new ListRetention(settings)
     this.#tickMs = Math.min(TICK_MS_MAX, settings.followLeaseMs / TICKS_PER_LEASE)
   }
 
@@ -130,6 +133,7 @@ export class Follower {
       if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
       dropLeftovers(database, rebuilding, times)
       await this.#mend(database, projectors, signal)
+      this.#tidy(database, projectors)
     }).catch((error: unknown) => {
       failure = error
       session.abort()
@@ -235,6 +239,15 @@ export class Follower {
         await this.#resume(projector, stream, projectors, signal)
       }
     }
+  }
+
+  /** What has ended long ago leaves the lists, and later the rows. */
+  #tidy(database: ReadDatabase, projectors: Map<string, Projector>): void {
+    const { clock, onMoved, onRetention } = this.#parts
+    const pass = this.#retention.pass(database, projectors, { now: clock.now(), monotonicNow: clock.monotonicNow() })
+    if (pass === undefined || pass.marked + pass.deleted === 0) return
+    onMoved()
+    onRetention(pass)
   }
 
   async #resume(

@@ -28,6 +28,8 @@ export interface ProjectionHealth {
   readonly lag?: LogLag
   readonly parked: readonly ParkedStream[]
   readonly discarded: readonly DiscardedEvent[]
+  /** Operations that have left the lists and are deleted later: of the index alone. */
+  readonly hidden?: number
   readonly rebuild?: RebuildProgress
 }
 

@@ -68,7 +68,7 @@ export class QuestionDesk {
       if (leftMs <= 0) {
         if (given.position === undefined) throw given.error
         const message = `The rows of '${question.projection}' stand at position ${given.position}, and ${atLeast} was not reached within ${timeoutMs} ms.`
-        throw new ReadSideError('read_model_behind', message, { position: given.position })
+        throw new ReadSideError('read_model_behind', message, { position: given.position, atLeast })
       }
       const moved = Atomics.waitAsync(moves, 0, seen, Math.min(pollMs, leftMs))
       if (moved.async) await moved.value

@@ -22,18 +22,22 @@ export class ReadSideError extends Error {
   readonly code: string
   /** Of the rows, where it is `read_model_behind`. */
   readonly position: bigint | undefined
+  /** That was asked for, where it is `read_model_behind`. */
+  readonly atLeast: bigint | undefined
 
   constructor(
     code: ReadSideErrorCode | (string & {}),
     message: string,
-    { position, ...options }: ReadSideErrorFacts = {},
+    { position, atLeast, ...options }: ReadSideErrorFacts = {},
   ) {
     super(message, options)
     this.code = code
     this.position = position
+    this.atLeast = atLeast
   }
 }
 
 export interface ReadSideErrorFacts extends ErrorOptions {
   readonly position?: bigint | undefined
+  readonly atLeast?: bigint | undefined
 }

@@ -4,10 +4,16 @@ export interface ReadSideSettings {
   readonly projectionBatchBytesMax: number
   readonly rebuildBatchEventsMax: number
   readonly logPollMs: number
+  readonly questionTimeoutMs: number
   readonly projectionLaggingMs: number
   readonly projectionStalledMs: number
   readonly projectionRetryMs: number
   readonly projectionRetryMsMax: number
+  readonly listKeepMs: number | null
+  readonly listKeepMax: number | null
+  readonly listDeleteAfterMs: number
+  readonly listRetentionEveryMs: number
+  readonly listRetentionRowsMax: number
   readonly parkedTriesMax: number
   readonly parkedRetryMs: number
   readonly followLeaseMs: number

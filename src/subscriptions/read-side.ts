@@ -8,6 +8,7 @@
  */
 import type { Worker } from 'node:worker_threads'
 import type { Order } from '../../projections/operator-orders.ts'
+import { SYSTEM_CLOCK, sleep } from '../runtime/clock.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { CheckReport } from './check.ts'
 import type { LogLag } from './log-lag.ts'
@@ -31,7 +32,7 @@ export interface ReadSideParts {
   readonly holder: string
   /** `watch` never follows and builds nothing by itself. */
   readonly mode: 'follow' | 'watch'
-  readonly log: WarningLog
+  readonly log: WarningLog & { readonly info?: WarningLog['warn'] }
   /** Starts the thread whose entry composes the rest. */
   readonly startThread: (data: ThreadData) => Worker
   /** The log for one more thread; `release` when that has ended. */
@@ -41,7 +42,7 @@ export interface ReadSideParts {
 export interface AskOptions {
   /** The rows are to show at least everything up to here: the position of a command's answer, to read one's own writes. */
   readonly atLeast?: bigint | undefined
-  /** How long that is waited for. Default 5 s. */
+  /** How long that is waited for. Default: `questionTimeoutMs` of the settings. */
   readonly timeoutMs?: number | undefined
   /** Tell how far the rows lie behind the log as well. */
   readonly withLag?: boolean | undefined
@@ -62,7 +63,7 @@ export interface LongCallOptions {
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
 }
 
-const ASK_TIMEOUT_MS = 5_000
+const START_MS = 300
 const ORDER_TIMEOUT_MS = 15_000
 const CLOSE_TIMEOUT_MS = 5_000
 const RESTART_MS = 500
@@ -79,7 +80,8 @@ export class ReadSide {
   readonly #parts: ReadSideParts
   readonly #moves = new SharedArrayBuffer(4)
   readonly #kept = new Map<'follow' | 'ask', Thread>()
-  readonly #building = new Set<Thread>()
+  readonly #building = new Map<Thread, Promise<unknown>>()
+  readonly #closed = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
   /** By projection: why a build that nobody ordered did not come to its end. */
   readonly #unbuilt = new Map<string, string>()
@@ -97,6 +99,15 @@ export class ReadSide {
     if (this.#parts.mode === 'follow') this.#thread('follow')
   }
 
+  /** The same after a while, so that a program that soon ends pays for no thread that it has no use for. */
+  startSoon(): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.start()
+    }, START_MS).unref()
+    this.#timers.add(timer)
+  }
+
   /**
    * Throws ReadSideError `read_model_behind` (with the position that the rows have), `not_served` while nothing is built,
    * QuestionError for a question that makes no sense, and the signal's reason.
@@ -104,7 +115,13 @@ export class ReadSide {
   async ask<F extends QuestionFunction>(
     question: Question<F>,
     parameters: ParametersOf<F>,
-    { atLeast, timeoutMs = ASK_TIMEOUT_MS, withLag = false, isBackground, signal }: AskOptions = {},
+    {
+      atLeast,
+      timeoutMs = this.#parts.settings.questionTimeoutMs,
+      withLag = false,
+      isBackground,
+      signal,
+    }: AskOptions = {},
   ): Promise<ReadAnswer<ReturnType<F>>> {
     this.#assertOpen()
     this.start()
@@ -169,9 +186,12 @@ export class ReadSide {
     this.#assertOpen()
     signal?.throwIfAborted()
     const thread = this.#begin('build')
-    this.#building.add(thread)
+    const stopping = AbortSignal.any([this.#closed.signal, ...(signal === undefined ? [] : [signal])])
+    const calling = { signal: stopping, onProgress, awaitsEnd: true, isBackground }
+    const building = thread.caller.call<T>(name, argument, calling)
+    this.#building.set(thread, building)
     try {
-      return await thread.caller.call<T>(name, argument, { signal, onProgress, awaitsEnd: true, isBackground })
+      return await building
     } finally {
       this.#building.delete(thread)
       await this.#end(thread)
@@ -210,7 +230,19 @@ export class ReadSide {
     return { caller: new ThreadCaller(startThread(data)), release }
   }
 
-  #hear({ projections }: FollowerNews): void {
+  #hear(news: FollowerNews): void {
+    if (news.type === 'unbuilt') {
+      this.#hearUnbuilt(news.projections)
+      return
+    }
+    const { type: _type, ...counts } = news
+    this.#parts.log.info?.(
+      counts,
+      'operations that ended long ago left the lists (marked) or the read models (deleted)',
+    )
+  }
+
+  #hearUnbuilt(projections: readonly string[]): void {
     if (this.#isBuildingUnbuilt || this.#closing !== undefined) return
     this.#isBuildingUnbuilt = true
     this.#buildUnbuilt(projections).then(
@@ -223,7 +255,7 @@ export class ReadSide {
         const message = error instanceof Error ? error.message : String(error)
         for (const name of projections) this.#unbuilt.set(name, message)
         this.#parts.log.warn({ projections, message }, 'read models could not be built; it is tried again')
-        this.#later(() => this.#hear({ type: 'unbuilt', projections }))
+        this.#later(() => this.#hearUnbuilt(projections))
       },
     )
   }
@@ -259,19 +291,40 @@ export class ReadSide {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
-    await Promise.all([...this.#kept.values(), ...this.#building].map((thread) => this.#end(thread)))
+    // Told before the others go: what was begun is taken back, and the next one may build at once.
+    this.#closed.abort(closedError())
+    await Promise.all([...this.#building].map(([thread, building]) => this.#endBuild(thread, building)))
+    await Promise.all([...this.#kept.values()].map((thread) => this.#end(thread)))
     this.#kept.clear()
+  }
+
+  async #endBuild(thread: Thread, building: Promise<unknown>): Promise<void> {
+    if (thread.caller.isReady) await withinMs(building, CLOSE_TIMEOUT_MS)
+    await thread.caller.end()
+    thread.release()
   }
 
   /** In order where it can be; a thread that is busy for too long is ended as it is, which harms nothing. */
   async #end({ caller, release }: Thread): Promise<void> {
     caller.onGone = () => {}
-    await caller.call('close', undefined, { signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) }).catch(() => {})
+    if (caller.isReady)
+      await caller.call('close', undefined, { signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) }).catch(() => {})
     await caller.end()
     release()
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new ReadSideError('read_side_closed', 'The read side is closed.')
+    if (this.#closing !== undefined) throw closedError()
   }
+}
+
+function closedError(): ReadSideError {
+  return new ReadSideError('read_side_closed', 'The read side is closed.')
+}
+
+/** However it ends, and no longer than so. */
+async function withinMs(work: Promise<unknown>, ms: number): Promise<void> {
+  const late = new AbortController()
+  const settled = work.catch(() => {}).finally(() => late.abort())
+  await Promise.race([settled, sleep(SYSTEM_CLOCK, ms, late.signal).catch(() => {})])
 }

@@ -1,4 +1,5 @@
 /** Whether a checkpoint is one of the log at hand: whoever goes on from another log's place mixes two histories. */
+import type { Checkpoint } from '../../projections/checkpoint.ts'
 import type { Generation } from '../../projections/read-database.ts'
 import type { EventReader, LogIdentity } from '../event-store/event-store.ts'
 
@@ -11,26 +12,31 @@ export type StartCheck =
 
 export async function checkStart(
   reader: EventReader,
-  { logId, timeline }: LogIdentity,
+  identity: LogIdentity,
   { projection, checkpoint }: Generation,
 ): Promise<StartCheck> {
-  if (checkpoint.logId !== logId) return { type: 'other_log' }
-  const what = await differenceOf()
-  return what === undefined ? { type: 'same' } : { type: 'log_replaced', message: `${what} ${wayOut(projection)}` }
+  if (checkpoint.logId !== identity.logId) return { type: 'other_log' }
+  const difference = await differenceToLog(reader, identity, projection, checkpoint)
+  if (difference === undefined) return { type: 'same' }
+  return { type: 'log_replaced', message: `${difference} ${wayOut(projection)}` }
+}
 
-  async function differenceOf(): Promise<string | undefined> {
-    const { position, hash } = checkpoint
-    if (checkpoint.timeline !== timeline) {
-      return `'${projection}' has followed timeline ${checkpoint.timeline} of the log, and this is timeline ${timeline}.`
-    }
-    if (position === 0n) return undefined
-    const event = await reader.at(position)
-    if (event === undefined)
-      return `'${projection}' stands at position ${position}, where the log has no event any more.`
-    if (event.hash !== hash)
-      return `'${projection}' stands at position ${position}, where the log has another event now.`
-    return undefined
+/** Why a checkpoint is none of this log, as a sentence about who has it; undefined where it is one. */
+export async function differenceToLog(
+  reader: EventReader,
+  { logId, timeline }: LogIdentity,
+  who: string,
+  { logId: itsLogId, timeline: itsTimeline, position, hash }: Checkpoint,
+): Promise<string | undefined> {
+  if (itsLogId !== logId) return `'${who}' has followed another log, ${itsLogId}, and this is ${logId}.`
+  if (itsTimeline !== timeline) {
+    return `'${who}' has followed timeline ${itsTimeline} of the log, and this is timeline ${timeline}.`
   }
+  if (position === 0n) return undefined
+  const event = await reader.at(position)
+  if (event === undefined) return `'${who}' stands at position ${position}, where the log has no event any more.`
+  if (event.hash !== hash) return `'${who}' stands at position ${position}, where the log has another event now.`
+  return undefined
 }
 
 function wayOut(projection: string): string {

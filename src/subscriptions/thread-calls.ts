@@ -14,6 +14,8 @@ type ToCaller =
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: SentError }
   | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
+  /** What calls need is open; before, nothing was begun that would have to be ended in order. */
+  | { readonly type: 'ready' }
   /** Not asked for. */
   | { readonly type: 'news'; readonly news: unknown }
 
@@ -22,6 +24,7 @@ interface SentError {
   readonly message: string
   readonly code: string | undefined
   readonly position: bigint | undefined
+  readonly atLeast: bigint | undefined
 }
 
 export interface CallContext {
@@ -32,8 +35,11 @@ export interface CallContext {
 /** By name. What they take and give must survive cloning. */
 export type Callee = Readonly<Record<string, (argument: never, context: CallContext) => unknown>>
 
-/** Answers calls that come over the port. Returns the way to tell what nobody asked for. */
-export function answerCalls(port: MessagePort, callee: Callee): (news: unknown) => void {
+/** Answers calls that come over the port. Returns the ways to tell what nobody asked for. */
+export function answerCalls(
+  port: MessagePort,
+  callee: Callee,
+): { readonly ready: () => void; readonly tell: (news: unknown) => void } {
   const running = new Map<number, AbortController>()
   port.on('message', async (message: ToCallee) => {
     if (message.type === 'abort') return running.get(message.id)?.abort()
@@ -52,7 +58,7 @@ export function answerCalls(port: MessagePort, callee: Callee): (news: unknown) 
       running.delete(id)
     }
   })
-  return (news) => say({ type: 'news', news })
+  return { ready: () => say({ type: 'ready' }), tell: (news) => say({ type: 'news', news }) }
 
   function say(message: ToCaller): void {
     port.postMessage(message)
@@ -81,6 +87,7 @@ export class ThreadCaller {
   #lastId = 0
   #awaited = 0
   #gone: ReadSideError | undefined
+  #isReady = false
   onNews: (news: unknown) => void = () => {}
   /** The thread ended by itself. */
   onGone: (error: ReadSideError) => void = () => {}
@@ -91,6 +98,11 @@ export class ThreadCaller {
     worker.on('error', (error) => this.#lose(error instanceof Error ? error.message : String(error)))
     worker.on('exit', () => this.#lose('it ended'))
     worker.unref()
+  }
+
+  /** It has begun what it is for: better told to close than ended as it is. */
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** Throws what was thrown there, ReadSideError where the thread is gone, and the signal's reason at once. */
@@ -150,6 +162,9 @@ export class ThreadCaller {
       case 'progress':
         this.#waiting.get(message.id)?.onProgress?.(message.progress as never) // as the callee tells it
         return
+      case 'ready':
+        this.#isReady = true
+        return
       case 'news':
         this.onNews(message.news)
         return
@@ -167,13 +182,15 @@ export class ThreadCaller {
 }
 
 function sentError(error: unknown): SentError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), code: undefined, position: undefined }
+  if (!(error instanceof Error)) {
+    return { name: 'Error', message: String(error), code: undefined, position: undefined, atLeast: undefined }
+  }
   const code = 'code' in error ? String(error.code) : undefined
-  const position = error instanceof ReadSideError ? error.position : undefined
-  return { name: error.name, message: error.message, code, position }
+  const { position, atLeast } = error instanceof ReadSideError ? error : {}
+  return { name: error.name, message: error.message, code, position, atLeast }
 }
 
-function receivedError({ name, message, code, position }: SentError): Error {
+function receivedError({ name, message, code, position, atLeast }: SentError): Error {
   if (name === 'QuestionError') return new QuestionError(code ?? '', message)
-  return new ReadSideError(code ?? 'read_side_failed', message, { position })
+  return new ReadSideError(code ?? 'read_side_failed', message, { position, atLeast })
 }

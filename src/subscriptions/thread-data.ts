@@ -1,5 +1,6 @@
 /** What a thread of the read side is started with: everything by value or by name, because functions can't be sent. */
 import type { MessagePort } from 'node:worker_threads'
+import type { RetentionCounts } from './list-retention.ts'
 import type { ModuleExport } from './question.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 
@@ -27,4 +28,6 @@ export interface ThreadData {
 }
 
 /** What a follower tells without being asked. */
-export type FollowerNews = { readonly type: 'unbuilt'; readonly projections: readonly string[] }
+export type FollowerNews =
+  | { readonly type: 'unbuilt'; readonly projections: readonly string[] }
+  | ({ readonly type: 'retention' } & RetentionCounts)

@@ -375,7 +375,7 @@ describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
     const bridge = rig.bridge(verdict)
     const queue = rig.queue()
     await expect(bridge.add(queue, 'export', DATA, { sizeLimit: 1 })).rejects.toThrow('exceeds the limit')
-    expect(await verdict.owner('acme').list()).toEqual([])
+    expect(await verdict.owner('acme').list()).toHaveLength(0)
     expect(await verdict.owner('acme').overview()).toMatchObject({ active: 0 })
   })
 

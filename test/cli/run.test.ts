@@ -13,9 +13,12 @@ beforeEach(() => {
 
 /** The only operation in the log, read by another process than the one that wrote it. */
 async function operation(owner = 'default'): Promise<OperationSnapshot> {
-  const [only, ...others] = await (await openedAt(path.join(data, 'verdict.db'))).operations.list({ owner })
+  const { operations } = await openedAt(path.join(data, 'verdict.db'))
+  const [only, ...others] = await operations.list({ owner })
   if (only === undefined || others.length > 0) throw new Error(`expected one operation, met ${others.length + 1}`)
-  return only
+  const whole = await operations.get({ owner, id: only.id })
+  if (whole === undefined) throw new Error(`${only.id} is listed, and not there`)
+  return whole
 }
 
 const run = (...args: readonly string[]) => verdict('run', '--data', data, ...args)

@@ -203,5 +203,5 @@ test('a user who lost the right to write is told so with the command, and what w
       timeout: 10_000,
     })
     .toBe('kept')
-  expect((await opened.operations.list()).map(({ id }) => id)).toEqual(['before', 'kept'])
+  expect((await opened.operations.list()).operations.map(({ id }) => id).sort()).toEqual(['before', 'kept'])
 })

@@ -45,8 +45,10 @@ if (url === undefined) {
       await Promise.all([one.close(), two.close()])
 
       await using later = await openVerdict(url, options)
-      const kept = await later.operations.list({ status: 'completed' })
-      expect(kept.map(({ id }) => id).sort()).toEqual([begun.id, ...numbers.map((number) => `count-${number}`)].sort())
+      const kept = await later.operations.list({ statuses: ['completed'] })
+      expect(kept.operations.map(({ id }) => id).sort()).toEqual(
+        [begun.id, ...numbers.map((number) => `count-${number}`)].sort(),
+      )
       expect(await later.operation(begun.id).outcome()).toEqual({ status: 'completed', result: 'done' })
     })
   })

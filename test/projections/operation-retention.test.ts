@@ -10,7 +10,7 @@ import { type Followed, followed } from './support/followed.ts'
 import { registered } from './support/tally.ts'
 
 const STREAM = 'registry-default/a'
-const MOMENT = { now: 1_000, graceMs: 0 }
+const MOMENT = { now: 1_000, unheard: [] }
 const KEEP: OperationRetention = { keepMs: null, keepMax: null, deleteAfterMs: 50 }
 
 describe('what has ended leaves the index', () => {

@@ -56,9 +56,12 @@ test('two reconcilers over one log end nobody twice, and lose to each other with
   ]
   const ids = Array.from({ length: 15 }, (_, i) => `a-${i}`)
   for (const id of ids) await one.register('k', { id, policy: { provisioningTimeout: 1 } })
-  await vi.waitFor(async () => {
-    for (const { judgement } of await one.operations.list()) expect(judgement.freshness).toBe('likely_stale')
-  })
+  await vi.waitFor(
+    async () => {
+      for (const { judgement } of await one.operations.list()) expect(judgement.freshness).toBe('likely_stale')
+    },
+    { timeout: 20_000 },
+  )
   // Both look before either has acted.
   const [first, second] = await Promise.all([one.reconcile(), other.reconcile()])
   expect(first.reconciled + second.reconciled).toBe(15)

@@ -54,7 +54,7 @@ test('run 126, left in running by a worker that is gone, fails with its reason, 
   expect(after?.completedAt).toBe(lastSignAt + 375_000)
 
   // Never shown as active again, and its key is free.
-  expect(await verdict.operations.list({ resultClass: 'running' })).toEqual([])
+  expect(await verdict.operations.count({ resultClasses: ['running'] })).toMatchObject({ count: 0 })
   const next = await verdict.start('sync', { id: 'run-127', key: 'nightly' })
   expect(next.joined).not.toBe(true)
 

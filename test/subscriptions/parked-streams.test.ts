@@ -1,10 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { encodeEvents, randomSalts } from '../../src/event-store/event-codec.ts'
-import type { NewEvent } from '../../src/event-store/event-store.ts'
-import { chainHash, eventIdOf, GENESIS_HASH } from '../../src/event-store/hash-chain.ts'
-import { registration } from './support/appended-history.ts'
+import { unknownBetween } from './support/appended-history.ts'
 import { eventually, freshFolder, healthOf, openedNode, register, tallies } from './support/read-side-node.ts'
 
 const STREAM = 'registry-default/b'
@@ -98,7 +95,7 @@ describe('an event that a rule can make no sense of', () => {
 describe('an event of a type that is not known', () => {
   test('D3: is passed by where the projection says so', async () => {
     const node = await openedNode('memory:')
-    await node.store.append('registry-default/b', 'no_stream', unknownBetween())
+    await node.store.append('registry-default/b', 'no_stream', unknownBetween(STREAM))
     const position = await register(node, 'a', 'x', 'k')
     expect(await tallies(node, position)).toEqual({ k: 3 })
     expect(await healthOf(node)).toMatchObject({ status: 'following', parked: [] })
@@ -107,7 +104,7 @@ describe('an event of a type that is not known', () => {
   test('D3: stops a projection that must not go on without it, and no other', async () => {
     const node = await openedNode('memory:', { projection: 'TALLY_STRICT' })
     await tallies(node, await register(node, 'a', 'x', 'k'))
-    await node.store.append('registry-default/b', 'no_stream', unknownBetween())
+    await node.store.append('registry-default/b', 'no_stream', unknownBetween(STREAM))
     const position = await register(node, 'a', 'y', 'k')
     const stopped = await eventually(
       () => healthOf(node),
@@ -121,25 +118,3 @@ describe('an event of a type that is not known', () => {
     expect(await tallies(node)).toEqual({ k: 1 })
   })
 })
-
-/** Two registrations, and between them an event of a later version. */
-function unknownBetween(): readonly NewEvent[] {
-  const [first, middle] = encodeEvents({
-    stream: STREAM,
-    expectedNextRevision: 0,
-    previousHash: GENESIS_HASH,
-    events: [registration(0, 'k'), registration(1, 'k')],
-    salts: randomSalts(),
-  }) as [NewEvent, NewEvent]
-  const body = middle.body.replace('"OperationRegistered"', '"OperationTeleported"')
-  const hash = chainHash(first.hash, body)
-  const unknown = { ...middle, type: 'OperationTeleported', body, hash, id: eventIdOf(hash) }
-  const last = encodeEvents({
-    stream: STREAM,
-    expectedNextRevision: 2,
-    previousHash: hash,
-    events: [registration(2, 'k')],
-    salts: randomSalts(),
-  })
-  return [first, unknown, ...last]
-}

@@ -3,7 +3,7 @@
 import type { RecordedEvent } from '../../../src/authority/events.ts'
 import { encodeEvents, randomSalts } from '../../../src/event-store/event-codec.ts'
 import type { EventStore, NewEvent } from '../../../src/event-store/event-store.ts'
-import { GENESIS_HASH } from '../../../src/event-store/hash-chain.ts'
+import { chainHash, eventIdOf, GENESIS_HASH } from '../../../src/event-store/hash-chain.ts'
 import { openSqliteStore } from '../../../src/event-store/sqlite.ts'
 
 export interface StreamToAppend {
@@ -48,6 +48,28 @@ export async function writtenLog(file: string, operations: number, kindOf = (_i:
     while ((await appendNext(store, stream, 500)) !== undefined);
   }
   await store.close()
+}
+
+/** Two registrations, and between them an event of a later version. */
+export function unknownBetween(stream: string): readonly NewEvent[] {
+  const [first, middle] = encodeEvents({
+    stream,
+    expectedNextRevision: 0,
+    previousHash: GENESIS_HASH,
+    events: [registration(0, 'k'), registration(1, 'k')],
+    salts: randomSalts(),
+  }) as [NewEvent, NewEvent]
+  const body = middle.body.replace('"OperationRegistered"', '"OperationTeleported"')
+  const hash = chainHash(first.hash, body)
+  const unknown = { ...middle, type: 'OperationTeleported', body, hash, id: eventIdOf(hash) }
+  const last = encodeEvents({
+    stream,
+    expectedNextRevision: 2,
+    previousHash: hash,
+    events: [registration(2, 'k')],
+    salts: randomSalts(),
+  })
+  return [first, unknown, ...last]
 }
 
 export function registration(revision: number, kind: string): RecordedEvent {
