@@ -144,12 +144,13 @@ function steers(
   }
 }
 
-function toldShortly({ operationId, status, leaseEpoch, cancelRequested, changed }: Partial<CommandAnswer>): string {
+function toldShortly(answer: Partial<CommandAnswer>): string {
+  const { operationId, status, outcome, leaseEpoch, cancelRequested, changed } = answer
   const facts = [
     operationId,
     status,
     ...(leaseEpoch === undefined ? [] : [`lease ${leaseEpoch}`]),
-    ...(cancelRequested === true ? ['cancel requested'] : []),
+    ...(cancelRequested === true && outcome === undefined ? ['cancel requested'] : []),
     ...(changed === false ? ['(unchanged)'] : []),
   ]
   return `${facts.filter((fact) => fact !== undefined).join(' ')}\n`

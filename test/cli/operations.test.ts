@@ -46,6 +46,20 @@ describe.each(PLACES)('operations on a %s', (place) => {
     expect(completed).toEqual({ code: 0, stdout: `a completed lease ${leaseEpoch}\n`, stderr: '' })
     const { stdout } = await run(['operations', 'get', 'a', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({ status: 'completed', outcome: { result: { rows: 10 } } })
+    const listed = await run([
+      'operations',
+      'list',
+      '--kind',
+      'import',
+      '--status',
+      'completed',
+      '--label',
+      'team=data',
+    ])
+    expect(listed.stdout).toMatch(
+      /^ID +OWNER +KIND +STATUS +PROGRESS +FOR +NAME\na +default +import +completed +4\/10 .* March\n$/,
+    )
+    expect(JSON.parse((await run(['operations', 'list', '--status', 'running', '--json'])).stdout)).toEqual([])
     const story = await run(['operations', 'history', 'a'])
     expect(story.stdout).toMatch(/OperationRegistered[\s\S]*CancelRequested[\s\S]*OperationCompleted/)
   })
