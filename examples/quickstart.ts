@@ -27,3 +27,6 @@ for (const { name, explanation } of await verdict.operations.list({ attention: t
 // Everything else by filter: listed, counted, told event by event.
 for (const { name, status } of await verdict.operations.list({ kinds: ['greeting'] })) console.log(name, status)
 console.log(await verdict.operations.count({ resultClasses: ['failed'] }))
+
+// The same of everybody, and live where `follow` is not false; `event.cursor` is what to go on behind, in any process.
+for await (const event of verdict.events({ follow: false })) console.log(event.type, event.subject)
