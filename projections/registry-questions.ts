@@ -19,7 +19,8 @@ import { afterAll, allOf, type Condition, filterBy, placeholders } from './opera
 import { markOf, type Place, pageToken } from './page-token.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
-import { REGISTRIES_TABLE, WAITS_TABLE } from './registries.ts'
+import { REGISTRIES_TABLE } from './registries.ts'
+import { WAITS_TABLE } from './registry-waiting.ts'
 
 interface Sort {
   readonly column: string
