@@ -148,6 +148,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const reconciler: Reconciler = new Reconciler({
     ask: (name, parameters, options) =>
       readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    rowsMade: async (signal) => {
+      const health = await readSide.health(signal)
+      const liveness = health.find(({ projection }) => projection === 'liveness')
+      return liveness?.rebuild?.position ?? liveness?.position
+    },
     knownPosition: () => own.position,
     liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
