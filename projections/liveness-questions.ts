@@ -4,6 +4,7 @@ import type { Policy } from '../src/authority/lifecycle-policy.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import type { ActiveStatus } from '../src/authority/status.ts'
 import { LIVENESS_TABLE, NEWEST_TIME_TABLE, WAIT_TABLE } from './liveness.ts'
+import { operationOf } from './operation-record.ts'
 import type { SqlValue } from './projection.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -181,7 +182,7 @@ interface StoredRow {
 }
 
 function threatened({ stream, workspace, owner, record }: StoredRow): readonly ThreatenedOperation[] {
-  const operation = JSON.parse(record) as Operation // as liveness.ts wrote it
+  const operation = operationOf(record)
   const deadline = earliestDeadline(operation)
   if (deadline === undefined) return []
   const { id, number, kind, status, attempt, policy, lastRevision, lastSignAt, cancel, attention } = operation

@@ -7,6 +7,8 @@ import { earliestDeadline } from '../src/authority/deadlines.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
+import { operationOf, recordOf } from './operation-record.ts'
 import type { Projection, ProjectionTable } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 import { waitTables } from './waits-under-way.ts'
@@ -46,15 +48,17 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
     const { number, kind, attention } = operation
     const suspectAt = deadlineAt === null || lateAt === null ? null : Math.min(deadlineAt, lateAt)
     const isRaised = attention.some(({ raised }) => raised) ? 1 : 0
-    return [stream, number, workspace, owner, kind, deadlineAt, suspectAt, isRaised, JSON.stringify(operation)]
+    return [stream, number, workspace, owner, kind, deadlineAt, suspectAt, isRaised, recordOf(operation)]
   },
   read: ([stream, , workspace, owner, , , , , record]) => ({
     stream: String(stream),
     workspace: String(workspace),
     owner: String(owner),
-    operation: JSON.parse(String(record)),
+    operation: operationOf(String(record)),
   }),
   targets: (recorded) => livesTouchedBy(recorded).map((number) => [recorded.stream, number]),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, recorded, _before, [, number]) => {
     const { event, stream, workspace, owner } = recorded
     // A late report that contradicts the truth comes after the end.
@@ -93,6 +97,7 @@ export const LIVENESS: Projection = {
 }
 
 function withoutWords(operation: Operation): Operation {
-  const { name: _name, source: _source, labels: _labels, ...rest } = slimOperation(operation)
-  return rest
+  const { name, source, labels, ...rest } = operation
+  const isWithout = name === undefined && source === undefined && labels === undefined
+  return slimOperation(isWithout ? operation : rest)
 }

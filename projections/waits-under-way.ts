@@ -16,7 +16,7 @@ export interface WaitRow {
   readonly deadlineAt: number
 }
 
-interface WaitMemberRow {
+export interface WaitMemberRow {
   readonly stream: string
   readonly number: number
   readonly waitIds: readonly string[]

@@ -9,7 +9,8 @@ import { DEFAULT_BOUNDS } from './authority/bounds.ts'
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts'
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
-import type { VerdictDoor } from './client/door.ts'
+import type { EventsRequest } from './authority/questions.ts'
+import type { EventsAnswer, VerdictDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
@@ -34,6 +35,7 @@ import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
+import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
 
 export interface OpenOptions extends VerdictDefaults {
@@ -69,7 +71,10 @@ export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
   readonly #reconcile: EmbeddedNode['reconcile']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store'>, defaults: VerdictDefaults = {}) {
+  constructor(
+    { door, reconciler, reconcile }: Pick<EmbeddedNode, 'door' | 'reconciler' | 'reconcile'>,
+    defaults: VerdictDefaults = {},
+  ) {
     super(door, defaults)
     this.reconciler = reconciler
     this.#reconcile = reconcile
@@ -92,8 +97,12 @@ export interface EmbeddedNode {
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
   readonly reconcile: (request?: PassRequest) => Promise<PassReport>
+  /** The events of the log, for whoever wants to be told of them. */
+  readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
+  /** Tells how long each append took until it was acknowledged. */
+  readonly onAppend: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -124,7 +133,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const place = placeOf(location)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const own = new OwnAppends(opened, appended)
+  const appendListeners = new Set<(ms: number) => void>()
+  const own = new OwnAppends(opened, (ms) => {
+    appended()
+    for (const listener of appendListeners) listener(ms)
+  })
   const { store } = own
   const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
@@ -172,13 +185,22 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     log: withInfo(log),
   })
   const hold = new ProcessHold()
-  const door = embeddedDoor(shell, store, snapshots, hold, async () => {
+  const events = new LiveEvents({ reader: store, log })
+  const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close()])
     othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
-  return { store, door, readSide, reconciler, reconcile: (request) => hold.during(reconciler.reconcile(request)) }
+  return {
+    store,
+    door,
+    events,
+    readSide,
+    reconciler,
+    reconcile: (request) => hold.during(reconciler.reconcile(request)),
+    onAppend: (listener) => void appendListeners.add(listener),
+  }
 }
 
 /** A log that takes only warnings is told nothing else. */
@@ -198,6 +220,7 @@ function embeddedDoor(
   shell: Shell,
   store: EventStore,
   snapshots: SnapshotCache,
+  events: LiveEvents,
   hold: ProcessHold,
   closeWhatWatches: () => Promise<void>,
 ): VerdictDoor {
@@ -208,12 +231,14 @@ function embeddedDoor(
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
+    waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),
     cursor: (...args) => hold.during(shell.cursor(...args)),
     moveCursor: (...args) => hold.during(shell.moveCursor(...args)),
     collect: (...args) => hold.during(shell.collect(...args)),
     history: (...args) => hold.during(shell.history(...args)),
     onLease: (...args) => shell.onLease(...args),
+    events: (request, signal) => heldEvents(events, request, signal, hold),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())
@@ -221,6 +246,26 @@ function embeddedDoor(
       snapshots.close()
       hold.close()
     },
+  }
+}
+
+/** What was read as it is shown; the process stays for as long as somebody waits for the next. */
+async function* heldEvents(
+  events: LiveEvents,
+  request: EventsRequest,
+  signal: AbortSignal,
+  hold: ProcessHold,
+): AsyncGenerator<EventsAnswer, void, undefined> {
+  const batches = events.batches(request, signal)
+  try {
+    for (;;) {
+      const { done, value } = await hold.during(batches.next())
+      if (done) return
+      if (value.type !== 'events') yield value
+      else yield { type: 'events', events: value.entries.map(({ live }) => live), isCaughtUp: value.isCaughtUp }
+    }
+  } finally {
+    await batches.return()
   }
 }
 

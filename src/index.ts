@@ -7,6 +7,7 @@ export {
   openVerdict,
   type ReconcilerOptions,
 } from './app.ts'
+export type { CloudEvent } from './authority/cloud-event.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
 export type { Claimant, DeadlineRule, Evidence, Limits, OperationError, ReasonCode } from './authority/events.ts'
@@ -14,7 +15,9 @@ export type { Judgement, ProblemClass } from './authority/freshness.ts'
 export type { JsonValue } from './authority/json-value.ts'
 export type { Outcome, Phase } from './authority/operation.ts'
 export type {
+  EventsResync,
   HistoryEntry,
+  LiveEvent,
   OperationSnapshot,
   RegistryAddress,
   RegistryOverview,
@@ -30,9 +33,11 @@ export type { Duration, Moment } from './client/durations.ts'
 export type { ErrorInput } from './client/error-input.ts'
 export type { BoundOptions, KindOptions } from './client/kind-options.ts'
 export { type ClaimOptions, Lease, type ProgressReport } from './client/lease.ts'
+export type { EventsOptions } from './client/live-events.ts'
 export {
   AttemptAborted,
   CompletionsDropped,
+  EventsReplaced,
   OperationCancelled,
   OperationFailed,
   OperationRejected,

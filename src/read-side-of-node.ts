@@ -80,7 +80,7 @@ export function readSideOf(
 }
 
 /** Modules are named as they lie beside this one, in the sources and in the built package. */
-const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+export const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function builtInProjections(): readonly ModuleExport[] {
   return BUILT_IN_PROJECTIONS.map(([file, name]) => ({

@@ -34,7 +34,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', '@eventstore/db-client', 'zod'],
     node: true,
   },
-  'src/client': { imports: ['src/authority', 'src/runtime'], packages: ['bullmq'], node: true },
+  'src/client': { imports: ['src/authority', 'src/wire', 'src/runtime'], packages: ['bullmq'], node: true },
   'src/supervisor': { imports: ['src/runtime'], packages: [], node: true },
   'src/config.ts': { imports: ['src/authority', 'src/runtime'], packages: ['zod'], node: true },
   'src/shell': { imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'], packages: [], node: true },
@@ -44,15 +44,39 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', 'zod'],
     node: true,
   },
-  'src/subscriptions': { imports: [...EVENT_STORE_CONTRACT, 'projections', 'src/runtime'], packages: [], node: true },
+  'src/subscriptions': {
+    imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections', 'src/runtime'],
+    packages: [],
+    node: true,
+  },
   'src/reconciler': {
     imports: ['projections', 'src/authority', 'src/shell', 'src/runtime'],
     packages: [],
     node: true,
   },
+  'src/wire': { imports: ['src/authority'], packages: ['zod'], node: false },
   'src/http': {
-    imports: ['src/shell', 'projections', 'src/subscriptions', 'src/authority', ...EVENT_STORE_CONTRACT],
-    packages: ['fastify', 'zod'],
+    imports: [
+      'src/shell',
+      'projections',
+      'src/subscriptions',
+      'src/authority',
+      'src/wire',
+      'src/runtime',
+      ...EVENT_STORE_CONTRACT,
+    ],
+    // What a door promises is one interface, whether a shell or a server stands behind it.
+    importsTypesOf: ['src/client/door.ts', 'src/client/monitoring-door.ts'],
+    packages: [
+      'fastify',
+      '@fastify/rate-limit',
+      '@opentelemetry/api',
+      '@scalar/fastify-api-reference',
+      'jose',
+      'pino',
+      'prom-client',
+      'zod',
+    ],
     node: true,
   },
   'src/audit': { imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections'], packages: [], node: true },
@@ -91,6 +115,28 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  // Composition as well: what the server tells of its node.
+  'src/node-standing.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    packages: [],
+    node: true,
+  },
+  // The server as a whole: a node with its HTTP face.
+  'src/serve.ts': {
+    imports: [
+      'src/app.ts',
+      'src/node-standing.ts',
+      'src/authority',
+      'src/config.ts',
+      'src/http',
+      'src/read-side-of-node.ts',
+      'src/runtime',
+      'src/subscriptions',
+      'projections',
+    ],
+    packages: [],
+    node: true,
+  },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
     imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime'],
@@ -99,7 +145,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     importsAtRunTime: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },

@@ -2,6 +2,7 @@
  * What may be asked of a registry beside commands, and what is answered: the one vocabulary of the shell that knows the
  * answers, of the doors that pass them on, and of the client that hands them out.
  */
+import type { CloudEvent } from './cloud-event.ts'
 import type { EventMetadata, LifecycleEvent, Limits, WaitMode } from './events.ts'
 import type { Outcome } from './operation.ts'
 import type { OperationView } from './operation-view.ts'
@@ -64,6 +65,14 @@ export interface WaitAnswer {
   readonly winner?: string
 }
 
+/** A wait as it is now: `ending` only when it has ended. */
+export interface WaitStanding extends Omit<WaitAnswer, 'ending'> {
+  readonly ending?: WaitEnding | undefined
+  readonly runId?: string
+  /** Epoch ms. */
+  readonly deadlineAt: number
+}
+
 export interface WaitMember {
   readonly id: string
   readonly number: number
@@ -89,3 +98,29 @@ export type CompletionPage =
       readonly droppedThrough: number
       readonly watermark: number
     }
+
+/** Which events are wanted; all that is given must hold. */
+export interface EventsRequest {
+  /** Cursor of the last event that was seen: it goes on behind it. From the beginning without one; 'now' for what comes. */
+  readonly after?: string
+  readonly workspace?: string
+  readonly owner?: string
+  readonly kind?: string
+  /** Id of an operation. */
+  readonly operation?: string
+  /** Types of envelopes. */
+  readonly types?: readonly string[]
+}
+
+/** A durable event in its envelope, and where it stands for whoever wants to go on behind it. */
+export interface LiveEvent extends CloudEvent {
+  readonly cursor: string
+}
+
+/** What was read up to the cursor is no beginning of what stands in the log now: look afresh, then go on behind this one. */
+export interface EventsResync {
+  readonly type: 'resync'
+  readonly reason: 'log_replaced' | 'position_gone'
+  /** The end of the log when that was noticed. */
+  readonly cursor: string
+}

@@ -8,13 +8,17 @@ import type { Outcome } from '../authority/operation.ts'
 import type {
   CompletionPage,
   CompletionsRequest,
+  EventsRequest,
+  EventsResync,
   HistoryEntry,
+  LiveEvent,
   OperationSnapshot,
   Refusable,
   RegistryAddress,
   RegistryOverview,
   WaitAnswer,
   WaitRequest,
+  WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
 
@@ -46,6 +50,11 @@ export interface VerdictDoor {
     signal?: AbortSignal,
   ): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>>
   wait(registry: RegistryAddress, request: WaitRequest, options?: SendOptions): Promise<Refusable<WaitAnswer>>
+  /**
+   * How a wait stands: at once when it has ended or there is no signal, else when it ends or the signal aborts. Asking never
+   * cancels it.
+   */
+  waitStanding(registry: RegistryAddress, waitId: string, signal?: AbortSignal): Promise<Refusable<WaitStanding>>
   completions(registry: RegistryAddress, request: CompletionsRequest): Promise<Refusable<CompletionPage>>
   /** The named consumer's cursor: 0 before it was ever moved. */
   cursor(registry: RegistryAddress, name: string): Promise<number>
@@ -68,7 +77,19 @@ export interface VerdictDoor {
     lease: { readonly id: string; readonly leaseEpoch: number },
     listener: (cause: LeaseCause) => void,
   ): () => void
+  /** History, then live, until the signal aborts; after a refusal or a resync nothing comes. */
+  events(request: EventsRequest, signal: AbortSignal): AsyncIterable<EventsAnswer>
   close(): Promise<void>
 }
+
+export type EventsAnswer =
+  | {
+      readonly type: 'events'
+      readonly events: readonly LiveEvent[]
+      /** Nothing more stood in the log when the reading began. */
+      readonly isCaughtUp: boolean
+    }
+  | EventsResync
+  | (Refusable<never> & { readonly type: 'refused' })
 
 export type LeaseCause = 'cancel_requested' | 'attempt_lost' | 'ended'

@@ -1,6 +1,6 @@
 /** What the API throws. Each class carries what a program needs to decide; the message is a sentence for people. */
 import type { Outcome } from '../authority/operation.ts'
-import type { CompletionPage, WaitAnswer } from '../authority/questions.ts'
+import type { CompletionPage, EventsResync, WaitAnswer } from '../authority/questions.ts'
 import type { Rejection, RejectionCode, RejectionFacts } from '../authority/rejections.ts'
 import type { PresentStatus } from '../authority/status.ts'
 
@@ -10,10 +10,27 @@ export interface CurrentTruth {
   readonly outcome?: Outcome
 }
 
+/** Under which a server, or the way to it, refuses what no registry was asked. Newer servers may know more. */
+export type ChannelCode =
+  /** It could not be reached in time, and nothing was sent. */
+  | 'server_unavailable'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'rate_limited'
+  | 'read_model_behind'
+  | 'not_served'
+  | 'reads_unavailable'
+  | 'bad_filter'
+  | 'bad_sort'
+  | 'bad_page_token'
+
+export type RefusalCode = RejectionCode | ChannelCode
+export type Refusal = Pick<Rejection, 'message' | 'facts'> & { readonly code: RefusalCode }
+
 /** A command or a question was refused; nothing was changed by it, except for `outcome_unknown`: then nobody knows yet. */
 export class OperationRejected extends Error {
   override readonly name = 'OperationRejected'
-  readonly code: RejectionCode
+  readonly code: RefusalCode
   readonly facts: RejectionFacts
   /** Undefined where the refusal is not about an operation that is there. */
   readonly current: CurrentTruth | undefined
@@ -22,7 +39,7 @@ export class OperationRejected extends Error {
   /** Under which it was sent; undefined for what never became a command. */
   readonly commandId: string | undefined
 
-  constructor({ code, message, facts }: Rejection, commandId?: string) {
+  constructor({ code, message, facts }: Refusal, commandId?: string) {
     super(message)
     this.code = code
     this.facts = facts
@@ -34,7 +51,12 @@ export class OperationRejected extends Error {
   }
 }
 
-const RETRYABLE: ReadonlySet<RejectionCode> = new Set([
+const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
+  'server_unavailable',
+  'rate_limited',
+  'read_model_behind',
+  'not_served',
+  'reads_unavailable',
   'overloaded',
   'contention',
   'outcome_unknown',
@@ -149,5 +171,21 @@ export class CompletionsDropped extends Error {
       `completions ${gap.requestedAfter + 1} to ${gap.droppedThrough} were dropped by retention; the newest is ${gap.watermark}`,
     )
     this.gap = gap
+  }
+}
+
+/**
+ * The log is not the one that was read before, or what was read is gone: look afresh at what you follow, then go on with
+ * `after: error.resync.cursor`.
+ */
+export class EventsReplaced extends Error {
+  override readonly name = 'EventsReplaced'
+  readonly code = 'resync'
+  readonly resync: EventsResync
+
+  constructor(resync: EventsResync) {
+    const why = resync.reason === 'log_replaced' ? 'the log was replaced' : 'the event is not in the log any more'
+    super(`events can't be read on from where they were: ${why}`)
+    this.resync = resync
   }
 }

@@ -5,7 +5,7 @@
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { Claimant } from '../authority/events.ts'
 import type { Outcome } from '../authority/operation.ts'
-import type { OperationSnapshot } from '../authority/questions.ts'
+import type { LiveEvent, OperationSnapshot } from '../authority/questions.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { CONSOLE_LOG, type WarningLog } from '../runtime/warning-log.ts'
 import { claimLease } from './claimed-lease.ts'
@@ -14,6 +14,7 @@ import type { VerdictDoor } from './door.ts'
 import { type Duration, durationMs } from './durations.ts'
 import { given } from './given-options.ts'
 import { type ClaimOptions, Lease } from './lease.ts'
+import { type EventsOptions, liveEvents } from './live-events.ts'
 import { OperationRejected } from './operation-errors.ts'
 import type { OperationFilter } from './operation-filter.ts'
 import { OperationHandle } from './operation-handle.ts'
@@ -179,6 +180,15 @@ export class Verdict implements AsyncDisposable {
     options: WaitOptions & AddressOptions = {},
   ): Promise<FirstOutcome | undefined> {
     return waitForAny(this.#sender(ownerOf(operations, given(options))), operations, options)
+  }
+
+  /**
+   * What happens in a workspace, as it stands in the log: history, then live, each event once and in order. `event.cursor` is
+   * what to go on behind, in any process. Throws OperationRejected, EventsReplaced where that place is gone, the signal's reason.
+   */
+  events(options: EventsOptions = {}): AsyncIterableIterator<LiveEvent, void, void> {
+    const { workspace = this.#defaults.workspace ?? 'default', ...wanted } = given(options)
+    return liveEvents(this.#door, { ...wanted, workspace })
   }
 
   /**

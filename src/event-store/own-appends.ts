@@ -6,13 +6,13 @@ const STREAMS_MAX = 10_000
 
 export class OwnAppends {
   readonly store: EventStore
-  readonly #told: () => void
+  readonly #told: (ms: number) => void
   /** By stream: the last revision that this process sent, oldest first. */
   readonly #sent = new Map<string, number>()
   #position = 0n
 
-  /** `told` is called after each append that was acknowledged. */
-  constructor(store: EventStore, told: () => void) {
+  /** `told` is called after each append that was acknowledged, with how long that took. */
+  constructor(store: EventStore, told: (ms: number) => void) {
     this.#told = told
     const { turn } = store
     this.store = {
@@ -63,10 +63,11 @@ export class OwnAppends {
         this.#sent.delete(oldest)
         break
       }
+    const sentAt = performance.now()
     const result = await appender.append(stream, expected, events)
     if (result.type === 'acknowledged') {
       if (result.position > this.#position) this.#position = result.position
-      this.#told()
+      this.#told(performance.now() - sentAt)
     }
     return result
   }

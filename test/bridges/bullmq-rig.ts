@@ -44,8 +44,8 @@ export function bullmqRig() {
       const bridge = bullmqBridge(verdict, { log: new RecordingLog(), owner: (job) => job.data.tenant, ...options })
       return closing(bridge, () => bridge.close())
     },
-    plainWorker(queue: Queue, run: (job: Job) => Promise<unknown>): Worker {
-      const worker = new Worker(queue.name, run, { connection: rig.connection, ...QUICK })
+    plainWorker(queue: Queue, run: (job: Job) => Promise<unknown>, options: Partial<WorkerOptions> = {}): Worker {
+      const worker = new Worker(queue.name, run, { connection: rig.connection, ...QUICK, ...options })
       worker.on('error', () => {})
       return closing(worker, () => worker.close(true))
     },

@@ -1,7 +1,7 @@
-import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
+import { DelayedError, type Job, type JobsOptions, UnrecoverableError } from 'bullmq'
 import { describe, expect, test, vi } from 'vitest'
 import type { OperationHandle } from '../../src/client/operation-handle.ts'
-import { opened, refusalOf } from '../client/support/opened-verdict.ts'
+import { opened, refusalOf, untilAborted } from '../client/support/opened-verdict.ts'
 import { needs } from '../support/needs.ts'
 import { bullmqRig } from './bullmq-rig.ts'
 
@@ -10,6 +10,23 @@ const DATA = { tenant: 'acme' }
 
 describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
   const rig = bullmqRig()
+
+  /** A job whose function works until it is aborted, or its own signal ends it, and follows. */
+  async function held(
+    options: JobsOptions = { attempts: 3 },
+    own: () => AbortSignal = () => new AbortController().signal,
+  ) {
+    const bridge = rig.bridge(await opened())
+    const queue = rig.queue()
+    const { job, operation } = await bridge.add(queue, 'export', DATA, options)
+    const started = Promise.withResolvers<void>()
+    rig.worker(bridge, queue, (_job, { signal }) => {
+      started.resolve()
+      return untilAborted({ signal: AbortSignal.any([signal, own()]) })
+    })
+    await started.promise
+    return { queue, job, operation }
+  }
 
   test('a job and its operation have one id, and the operation completes before the job', async () => {
     const verdict = await opened()
@@ -109,16 +126,7 @@ describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
   })
 
   test('a cancel aborts the function, and its job fails for good', async () => {
-    const verdict = await opened()
-    const bridge = rig.bridge(verdict)
-    const queue = rig.queue()
-    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 3 })
-    const started = Promise.withResolvers<void>()
-    rig.worker(bridge, queue, async (_job, { signal }) => {
-      started.resolve()
-      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-    })
-    await started.promise
+    const { queue, job, operation } = await held()
     await operation.cancel({ reason: 'customer asked' })
     expect(await operation.outcome()).toEqual({ status: 'cancelled', reason: 'customer asked' })
     await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
@@ -278,21 +286,35 @@ describe.skipIf(!needs('redis-server'))('BullMQ jobs as operations', () => {
   })
 
   test('an operation that others end aborts the function, and its job fails for good', async () => {
-    const verdict = await opened()
-    const bridge = rig.bridge(verdict)
-    const queue = rig.queue()
-    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 3 })
-    const started = Promise.withResolvers<void>()
-    rig.worker(bridge, queue, async (_job, { signal }) => {
-      started.resolve()
-      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-    })
-    await started.promise
+    const { queue, job, operation } = await held()
     await operation.fail({ message: 'the customer is gone' })
     await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
     expect((await queue.getJob(job.id ?? ''))?.failedReason).toBe(
       `operation ${operation.id} is over: failed, the customer is gone`,
     )
+    expect(await endings(operation)).toEqual(['OperationFailed'])
+  })
+
+  test('a job that takes longer than its kind may is failed, its function aborted, and not tried again', async () => {
+    const verdict = await opened()
+    const bridge = rig.bridge(verdict, { policies: { export: { maxRuntime: '300ms' } } })
+    const queue = rig.queue()
+    const { job, operation } = await bridge.add(queue, 'export', DATA, { attempts: 3 })
+    rig.worker(bridge, queue, (_job, attempt) => untilAborted(attempt))
+    expect(await operation.outcome()).toMatchObject({ status: 'failed', reasonCode: 'run.deadline_exceeded' })
+    await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
+    expect((await queue.getJob(job.id ?? ''))?.attemptsMade).toBe(1)
+    expect(await endings(operation)).toEqual(['OperationFailed'])
+  })
+
+  test('a job whose own time is up in its last attempt is failed as the failure of the queue', async () => {
+    const { queue, job, operation } = await held({ attempts: 1 }, () => AbortSignal.timeout(100))
+    expect(await operation.outcome()).toMatchObject({
+      status: 'failed',
+      error: { message: 'The operation was aborted due to timeout' },
+      reasonCode: 'run.queue_failure_bridge',
+    })
+    await vi.waitFor(async () => expect(await queue.getJobState(job.id ?? '')).toBe('failed'), WITHIN)
     expect(await endings(operation)).toEqual(['OperationFailed'])
   })
 
