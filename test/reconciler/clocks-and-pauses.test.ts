@@ -214,6 +214,7 @@ describe('a restart', () => {
       expect(await statuses(second)).toEqual({ alive: 'running', gone: 'failed' })
       expect(alive.isRefused).toBe(false)
     },
+    120_000,
   )
 
   test('every staleAfter/2 for a day still ends who is gone, one after the other, and nobody else', async () => {
