@@ -153,8 +153,14 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     mustExist = false,
   } = options
   const place = placeOf(location)
-  const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
-  const { readSide, appended, tell, toldUpTo, release } = readSideOf(opened, place, settings, log, options.readModels)
+  const { store: opened, snapshots, beside } = await openLog(place, mustExist, settings.lockWaitMs, clock)
+  const { readSide, appended, tell, toldUpTo, release } = readSideOf(
+    opened,
+    { place, beside },
+    settings,
+    log,
+    options.readModels,
+  )
   const appendListeners = new Set<(ms: number) => void>()
   const own = new OwnAppends(opened, (position, ms) => {
     appended(position)
@@ -179,10 +185,15 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
-  const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
+  const { modes = {}, witnesses = {}, aliveMark = beside && `${beside}-alive` } = options.reconciler || {}
   const reconciler: Reconciler = new Reconciler({
     ask: (name, parameters, options) =>
       readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    rowsMade: async (signal) => {
+      const health = await readSide.health(signal)
+      const liveness = health.find(({ projection }) => projection === 'liveness')
+      return liveness?.rebuild?.position ?? liveness?.position
+    },
     knownPosition: () => own.position,
     liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),

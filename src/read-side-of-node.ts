@@ -12,13 +12,16 @@ import type { LivenessQuestions } from '../projections/liveness-questions.ts'
 import type { Settings } from './config.ts'
 import type { EventStore } from './event-store/event-store.ts'
 import { serveLog } from './event-store/port-log-reader.ts'
-import type { LogPlace } from './log-of-node.ts'
+import type { LogPlace, OpenLog } from './log-of-node.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import type { ModuleExport, Question } from './subscriptions/question.ts'
 import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface ReadModelOptions {
-  /** The file of the read models. Default: `<log>-views` beside a log on disk, a temporary one for any other. */
+  /**
+   * The file of the read models. Default: `<log>-views` beside a log on disk; for a log on a server in `verdict` of the user's state
+   * directory (XDG_STATE_HOME, ~/.local/state), by the log's id; a temporary one for a log in memory.
+   */
   readonly path?: string
   /**
    * Follow from the beginning (the default of `openVerdict`), from the first question on (that of `openNode`), or never, and only
@@ -43,7 +46,7 @@ export interface ReadSideOfNode {
 /** The read side over the same log, on threads of its own; none of them runs yet. */
 export function readSideOf(
   store: EventStore,
-  place: LogPlace,
+  { place, beside }: { readonly place: LogPlace } & Pick<OpenLog, 'beside'>,
   settings: Settings,
   log: WarningLog,
   { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
@@ -53,7 +56,7 @@ export function readSideOf(
   // Of no use to anybody after this process: made when it is first written, taken away at the end.
   const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
   const readSide = new ReadSide({
-    path: path ?? (place.type === 'file' ? `${place.path}-views` : join(temporary, 'views.db')),
+    path: path ?? (beside === undefined ? join(temporary, 'views.db') : `${beside}-views`),
     projections: [...builtInProjections(), ...projections],
     settings,
     holder: randomUUID(),
