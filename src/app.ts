@@ -19,6 +19,7 @@ import { decodeEvent } from './event-store/event-codec.ts'
 import type { EventStore } from './event-store/event-store.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
 import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
+import { logForThreads } from './log-for-threads.ts'
 import { openLog, placeOf } from './log-of-node.ts'
 import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
@@ -36,6 +37,8 @@ import type { WarningLog } from './runtime/warning-log.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
+import type { WebhookDesk } from './subscriptions/webhook-desk.ts'
+import { checkedWebhooks, type WebhookOptions, webhooksOf } from './webhooks-of-node.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -46,6 +49,8 @@ export interface OpenOptions extends VerdictDefaults {
   /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
   readonly mustExist?: boolean
   readonly readModels?: ReadModelOptions
+  /** Given, this process tells events to endpoints: its own and those that were added by command. */
+  readonly webhooks?: WebhookOptions
   readonly clock?: Clock
   readonly random?: RandomSource
   /** Judges whoever does not speak for itself any more; on by default, `false` for a process that leaves it to others. */
@@ -96,6 +101,8 @@ export interface EmbeddedNode {
   readonly events: LiveEvents
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
+  /** Endpoints of webhooks, deliveries, replays: for operators. */
+  readonly webhooks: (path?: string) => WebhookDesk
 }
 
 /**
@@ -124,9 +131,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     mustExist = false,
   } = options
   const place = placeOf(location)
+  const endpoints = checkedWebhooks(place, options.webhooks)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
-  const { readSide, appended, release } = readSideOf(opened, place, settings, log, options.readModels)
-  const store = tellingAppends(opened, appended)
+  const threads = logForThreads(opened, place)
+  const { readSide, release } = readSideOf(place, settings, log, threads, options.readModels)
+  const store = tellingAppends(opened, threads.appended)
   const shell = new Shell({
     store,
     snapshots,
@@ -162,10 +171,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     modes,
     log: withInfo(log),
   })
+  const webhooks = webhooksOf({ store: opened, place, settings, clock, log, threads }, endpoints)
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
-    await Promise.all([reconciler.stop(), readSide.close()])
+    await Promise.all([reconciler.stop(), readSide.close(), webhooks.close()])
     closing.abort()
     release()
   })
@@ -175,6 +185,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     door,
     events,
     readSide,
+    webhooks: webhooks.desk,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
   }
@@ -326,7 +337,7 @@ function assertOptions(options: OpenOptions): void {
       throw new SettingsError(`there is no option "${name}": it is one of ${Object.keys(OPTIONS).join(', ')}`)
     }
   }
-  for (const name of ['settings', 'kinds', 'limits', 'worker'] as const) {
+  for (const name of ['settings', 'kinds', 'limits', 'worker', 'webhooks'] as const) {
     if (options[name] !== undefined) assertObject(name, options[name])
   }
 }
@@ -346,6 +357,7 @@ const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   mustExist: true,
   reconciler: true,
   readModels: true,
+  webhooks: true,
 }
 
 function assertObject(name: string, value: unknown): void {

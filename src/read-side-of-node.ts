@@ -7,10 +7,10 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import type { Settings } from './config.ts'
 import type { AppendResult, EventStore } from './event-store/event-store.ts'
-import { serveLog } from './event-store/port-log-reader.ts'
+import type { LogForThreads } from './log-for-threads.ts'
 import type { LogPlace } from './log-of-node.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import type { ModuleExport } from './subscriptions/question.ts'
@@ -27,14 +27,12 @@ export interface ReadModelOptions {
 
 /** The read side over the same log, on threads of its own; none of them runs yet. */
 export function readSideOf(
-  store: EventStore,
   place: LogPlace,
   settings: Settings,
   log: WarningLog,
+  threads: LogForThreads,
   { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
-): { readonly readSide: ReadSide; appended(): void; release(): void } {
-  const nudges = new SharedArrayBuffer(4)
-  const served = new Set<ReturnType<typeof serveLog>>()
+): { readonly readSide: ReadSide; release(): void } {
   // Of no use to anybody after this process: made when it is first written, taken away at the end.
   const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
   const readSide = new ReadSide({
@@ -49,29 +47,10 @@ export function readSideOf(
       const transferList = data.log.type === 'port' ? [data.log.port] : []
       return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
     },
-    placeOfLog: () => {
-      if (place.type === 'file') return { place: { type: 'sqlite', path: place.path, nudges }, release: () => {} }
-      if (place.type === 'eventstoredb') {
-        return { place: { type: 'eventstoredb', connectionString: place.address }, release: () => {} }
-      }
-      const { port1, port2 } = new MessageChannel()
-      const serving = serveLog(store, port1)
-      served.add(serving)
-      const release = () => {
-        served.delete(serving)
-        serving.stop()
-      }
-      return { place: { type: 'port', port: port2 }, release }
-    },
+    placeOfLog: () => threads.placeOfLog(),
   })
-  const signal = new Int32Array(nudges)
   return {
     readSide,
-    appended() {
-      Atomics.add(signal, 0, 1)
-      Atomics.notify(signal, 0)
-      for (const serving of served) serving.appended()
-    },
     release() {
       rmSync(temporary, { recursive: true, force: true })
     },
