@@ -134,6 +134,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const endpoints = checkedWebhooks(place, options.webhooks)
   const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
   const threads = logForThreads(opened, place)
+  const webhooks = await webhooksOf({ store: opened, place, settings, clock, log, threads }, endpoints).catch(
+    async (error: unknown) => {
+      await opened.close()
+      snapshots.close()
+      throw error
+    },
+  )
   const { readSide, release } = readSideOf(place, settings, log, threads, options.readModels)
   const store = tellingAppends(opened, threads.appended)
   const shell = new Shell({
@@ -171,7 +178,6 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     modes,
     log: withInfo(log),
   })
-  const webhooks = webhooksOf({ store: opened, place, settings, clock, log, threads }, endpoints)
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {

@@ -16,6 +16,7 @@ import { type CheckedEndpoint, checkedEndpoint, type WebhookEndpointOptions } fr
 import { WebhookError } from './subscriptions/webhook-error.ts'
 import { WebhookClient } from './subscriptions/webhook-post.ts'
 import { WebhookSide } from './subscriptions/webhook-side.ts'
+import { settleEndpoints } from './subscriptions/webhooks.ts'
 
 export interface WebhookOptions {
   /** Beside those that were added by command; what is not named here any more goes. */
@@ -66,10 +67,18 @@ export interface WebhooksParts {
   readonly threads: LogForThreads
 }
 
-/** Sends from now on, where there are options. */
-export function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks | undefined): WebhooksOfNode {
+/** Sends from now on, where there are options; what happens behind this is told. */
+export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks | undefined): Promise<WebhooksOfNode> {
   const { store, place, settings, clock, log, threads } = parts
   const side = options === undefined ? undefined : sideOf(options)
+  if (options !== undefined) {
+    const database = openWebhookDatabase(options.file.path, 'at_once')
+    try {
+      await settleEndpoints(database, store, options.endpoints, clock.now())
+    } finally {
+      database.close()
+    }
+  }
   side?.start()
   let file = options?.file
   let opened: { readonly desk: WebhookDesk; readonly client: WebhookClient } | undefined

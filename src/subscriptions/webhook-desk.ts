@@ -17,7 +17,7 @@ import { type Addressed, WebhookOutbox } from './webhook-outbox.ts'
 import type { WebhookAnswer, WebhookPost } from './webhook-post.ts'
 import { webhookHeaders } from './webhook-sender.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
-import { newSecret } from './webhook-signature.ts'
+import { isSecret, newSecret } from './webhook-signature.ts'
 import { WEBHOOK_LEASE } from './webhooks.ts'
 
 export interface WebhookDeskParts {
@@ -74,6 +74,10 @@ export class WebhookDesk {
     }
   }
 
+  newSecret(): string {
+    return newSecret()
+  }
+
   /** It gets what happens from now on. Throws WebhookError. */
   async add(options: WebhookEndpointOptions): Promise<WebhookEndpoint> {
     const endpoint = checkedEndpoint(options)
@@ -105,6 +109,9 @@ export class WebhookDesk {
 
   /** A new secret; those before sign beside it for `keepMs` and are forgotten then. */
   rotate(id: string, secret: string = newSecret(), keepMs: number = ROTATION_MS): string {
+    if (!isSecret(secret)) {
+      throw new WebhookError('invalid_endpoint', 'secret: expected "whsec_" and 24 to 64 bytes in base64')
+    }
     const now = this.#parts.clock.now()
     const { secrets, origin } = this.#endpoints.get(id)
     if (origin === 'options') {

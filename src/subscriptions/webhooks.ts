@@ -122,8 +122,7 @@ export class Webhooks {
     const { settings, clock, log, reader, endpoints: named } = this.#parts
     const outbox = new WebhookOutbox(database)
     const endpoints = new WebhookEndpoints(database)
-    outbox.begin(await endOf(reader, await reader.identity()))
-    endpoints.applyOptions(named, parseCursor(outbox.cursor() ?? '')?.position ?? 0n, clock.now())
+    await settleEndpoints(database, reader, named, clock.now(), 'in_a_new_file')
     const session = new AbortController()
     const signal = AbortSignal.any([this.#closing.signal, session.signal])
     let failure: { readonly error: unknown } | undefined
@@ -199,4 +198,22 @@ export class Webhooks {
   #rest(ms: number): Promise<void> {
     return sleep(this.#parts.clock, ms, this.#closing.signal).catch(() => {})
   }
+}
+
+/**
+ * Makes endpoints as options name them, the new ones for what comes behind the end of the log as it is now: whoever opens a log
+ * does it before anything can happen.
+ */
+export async function settleEndpoints(
+  database: WebhookDatabase,
+  reader: EventReader,
+  named: readonly CheckedEndpoint[],
+  now: number,
+  when: 'always' | 'in_a_new_file' = 'always',
+): Promise<void> {
+  const outbox = new WebhookOutbox(database)
+  if (when === 'in_a_new_file' && outbox.cursor() !== undefined) return
+  const end = await endOf(reader, await reader.identity())
+  outbox.begin(end)
+  new WebhookEndpoints(database).applyOptions(named, parseCursor(end)?.position ?? 0n, now)
 }

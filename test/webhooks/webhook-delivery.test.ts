@@ -81,13 +81,14 @@ describe('a webhook', () => {
     expect(told('elsewhere')).toEqual([])
   })
 
-  test('B15: attention raised, attention cleared and a contradiction on record reach an endpoint', async () => {
+  test('B15: attention raised, attention cleared and a contradiction on record reach an endpoint, as they reach live events', async () => {
     const receiver = await Receiver.started()
     const clock = new HandMovedClock()
     const rig = await webhookRig({ clock })
-    await rig.endpoint('people', receiver, {
-      types: ['verdict.attention.*', 'verdict.contradiction.*', 'verdict.operation.failed'],
-    })
+    const types = ['attention.raised', 'attention.cleared', 'operation.failed', 'contradiction.recorded'].map(
+      (type) => `verdict.${type}`,
+    )
+    await rig.endpoint('people', receiver, { types })
     rig.begin()
     const policy = { staleAfter: '1m', reconcileDelay: '1m' }
     const lease = await rig.verdict.claim(await rig.verdict.register('export', { id: 'a', policy }))
@@ -106,13 +107,15 @@ describe('a webhook', () => {
       expect(receiver.told()).toEqual([
         'attention.raised a',
         'attention.cleared a',
-        'attention.raised a',
         'operation.failed a',
         'contradiction.recorded a',
       ])
     })
+    const live: unknown[] = []
+    for await (const event of rig.verdict.events({ types, follow: false })) live.push(event)
+    expect(receiver.received.map(({ event }) => event)).toEqual(live)
     expect(receiver.received[0]?.event.data).toMatchObject({ id: 'a', attempt: 1, rule: 'sign' })
-    expect(receiver.received[4]?.event.data).toMatchObject({ claimed: 'completed', result: 'late' })
+    expect(receiver.received[3]?.event.data).toMatchObject({ claimed: 'completed', result: 'late' })
   })
 
   test('C7: comes when the end is stored and told, and is recorded as delivered when it was answered', async () => {

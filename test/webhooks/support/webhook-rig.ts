@@ -19,15 +19,18 @@ export interface WebhookRigOptions {
   readonly clock?: HandMovedClock
   readonly settings?: SettingsInput
   readonly location?: string
+  /** Of the webhooks. */
+  readonly file?: string
 }
 
 /** A log with its API, and webhooks that follow it in this thread, so that a test may move their clock. */
-export async function webhookRig({ clock: handMoved, settings, location = MEMORY_LOCATION }: WebhookRigOptions = {}) {
+export async function webhookRig(options: WebhookRigOptions = {}) {
+  const { clock: handMoved, settings, location = MEMORY_LOCATION } = options
+  const { file = path.join(freshFolder(), 'webhooks.db') } = options
   const clock: Clock = handMoved ?? SYSTEM_CLOCK
   const log = new RecordingLog()
   const node = await openNode(location, { log, clock, reconciler: false })
   const verdict = new EmbeddedVerdict(node, { log, clock })
-  const file = path.join(freshFolder(), 'webhooks.db')
   const client = new WebhookClient()
   const all = settingsOf({ projectionRetryMs: 10, ...settings })
   const database = openWebhookDatabase(file, 'at_once')
