@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
@@ -7,6 +10,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // Marks of logs on servers are nothing for the home of whoever runs the tests.
+    env: { XDG_STATE_HOME: mkdtempSync(path.join(tmpdir(), 'verdict-state-')) },
     reporters: ['default', new ClosingLineReporter()],
   },
 })

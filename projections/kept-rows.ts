@@ -1,99 +1,120 @@
 /**
  * The rows of one table in memory: what a batch has touched and has not written yet, and what later batches will likely touch
- * again. Two maps by age: when the young one is full it becomes the old one, and what the old one still held is let go.
+ * again. Two trees by age: when the young one is full it becomes the old one, and what the old one still held is let go.
  */
 import type Database from 'better-sqlite3'
 import type { Column, RowKey, SqlValue, TableLayout } from './projection.ts'
-import { physicalName, quoted } from './read-database.ts'
+import { physicalName } from './read-database.ts'
+import { RowStatements } from './row-statements.ts'
 
 export interface Staged<Row> {
   readonly rows: KeptRows<Row>
-  readonly key: RowKey
+  readonly kept: Kept<Row>
   readonly row: Row | undefined
+  readonly ends: boolean
 }
 
-interface Kept<Row> {
+/** A row in memory. Only `put` changes it. */
+export interface Kept<Row> {
   readonly key: RowKey
   row: Row | undefined
-  /** Whether the file has a row of this key. */
-  isStored: boolean
+  /** As the file has it; undefined where it has no row of this key. */
+  stored: readonly SqlValue[] | undefined
+  isTouched: boolean
+  /** Likely not asked for again: let go as soon as it is written. */
+  isOver: boolean
 }
 
 export class KeptRows<Row> {
   readonly #layout: TableLayout<Row>
   readonly #rowsMax: number
-  readonly #statements: ReturnType<typeof statementsOf>
-  #young = new Map<string, Kept<Row>>()
-  #old = new Map<string, Kept<Row>>()
-  readonly #touched = new Set<Kept<Row>>()
+  readonly #statements: RowStatements
+  #young = new KeyTree<Kept<Row>>()
+  #old = new KeyTree<Kept<Row>>()
+  #touched: Kept<Row>[] = []
+  /** What the touched ones will be stored as, once that is committed. */
+  #written: (readonly SqlValue[] | undefined)[] = []
 
   /** @internal */
   constructor(db: Database.Database, layout: TableLayout<Row>, generation: number, rowsMax: number) {
     this.#layout = layout
     this.#rowsMax = rowsMax
-    this.#statements = statementsOf(db, layout, generation)
+    this.#statements = new RowStatements(db, layout, physicalName(layout, generation))
   }
 
-  get(key: RowKey): Row | undefined {
-    return this.#kept(key).row
+  get(key: RowKey): Kept<Row> {
+    return this.#inMemory(key) ?? this.#keep(this.#loaded(key))
   }
 
-  put(key: RowKey, row: Row | undefined): void {
-    const kept = this.#kept(key)
+  /** The same for a key that the file is known to have no row of. */
+  begin(key: RowKey): Kept<Row> {
+    return (
+      this.#inMemory(key) ?? this.#keep({ key, row: undefined, stored: undefined, isTouched: false, isOver: false })
+    )
+  }
+
+  put(kept: Kept<Row>, row: Row | undefined): void {
     if (kept.row === row) return
     kept.row = row
-    this.#touched.add(kept)
+    if (kept.isTouched) return
+    kept.isTouched = true
+    this.#touched.push(kept)
   }
 
-  /** Each touched row once; how many. To be called within a transaction. */
+  /** Each touched row once, where it is stored as something else; how many. To be called within a transaction. */
   write(): number {
-    const { insert, update, remove } = this.#statements
-    const keyColumns = this.#layout.key.length
-    for (const { key, row, isStored } of this.#touched) {
-      if (row === undefined) {
-        if (isStored) remove.run(...key)
-      } else {
-        const values = this.#layout.write(row)
-        if (isStored) update.run(...values.slice(keyColumns), ...key)
-        else insert.run(...values)
-      }
+    let count = 0
+    this.#written = []
+    for (const { key, row, stored } of this.#touched) {
+      const values = row === undefined ? undefined : this.#layout.write(row)
+      this.#written.push(values)
+      if (this.#statements.write(key, stored, values)) count++
     }
-    return this.#touched.size
+    return count
   }
 
   /** What was written is committed. */
   settle(): void {
-    for (const kept of this.#touched) kept.isStored = kept.row !== undefined
-    this.#touched.clear()
+    for (const [i, kept] of this.#touched.entries()) {
+      kept.stored = this.#written[i]
+      kept.isTouched = false
+      if (kept.isOver || kept.row === undefined) this.#letGo(kept)
+    }
+    this.#touched = []
+    this.#written = []
     if (this.#young.size < this.#rowsMax / 2) return
     this.#old = this.#young
-    this.#young = new Map()
+    this.#young = new KeyTree()
   }
 
   /** What was written is not committed: the file alone knows. */
   forget(): void {
-    this.#touched.clear()
-    this.#young.clear()
-    this.#old.clear()
+    this.#touched = []
+    this.#written = []
+    this.#young = new KeyTree()
+    this.#old = new KeyTree()
   }
 
-  #kept(key: RowKey): Kept<Row> {
-    const name = key.join('\u0000')
-    const young = this.#young.get(name)
+  #letGo({ key }: Kept<Row>): void {
+    this.#young.delete(key)
+    this.#old.delete(key)
+  }
+
+  #inMemory(key: RowKey): Kept<Row> | undefined {
+    const young = this.#young.get(key)
     if (young !== undefined) return young
-    const kept = this.#old.get(name) ?? this.#load(key)
-    this.#young.set(name, kept)
+    const old = this.#old.get(key)
+    return old && this.#keep(old)
+  }
+
+  #keep(kept: Kept<Row>): Kept<Row> {
+    this.#young.set(kept.key, kept)
     return kept
   }
 
-  #load(key: RowKey): Kept<Row> {
-    const values = this.#statements.select.get(...key) as readonly SqlValue[] | undefined
-    if (values === undefined) return { key, row: undefined, isStored: false }
-    return {
-      key,
-      row: this.#layout.read(values.map((value, i) => narrowed(value, this.#layout.columns[i]))),
-      isStored: true,
-    }
+  #loaded(key: RowKey): Kept<Row> {
+    const values = this.#statements.read(key)?.map((value, i) => narrowed(value, this.#layout.columns[i]))
+    return { key, row: values && this.#layout.read(values), stored: values, isTouched: false, isOver: false }
   }
 }
 
@@ -102,21 +123,37 @@ export function narrowed(value: SqlValue, column: Column | undefined): SqlValue 
   return typeof value === 'bigint' && column?.type !== 'bigint' ? Number(value) : value
 }
 
-function statementsOf(db: Database.Database, layout: TableLayout<unknown>, generation: number) {
-  const table = quoted(physicalName(layout, generation))
-  const columns = layout.columns.map(({ name }) => quoted(name))
-  const where = layout.key.map((name) => `${quoted(name)} = ?`).join(' AND ')
-  const changing = columns.slice(layout.key.length)
-  // A table whose key is all there is has nothing to update.
-  const sets =
-    changing.length === 0 ? `${columns[0]} = ${columns[0]}` : changing.map((name) => `${name} = ?`).join(', ')
-  return {
-    select: db
-      .prepare(`SELECT ${columns.join(', ')} FROM ${table} WHERE ${where}`)
-      .raw()
-      .safeIntegers(),
-    insert: db.prepare(`INSERT INTO ${table} VALUES (${columns.map(() => '?').join(', ')})`),
-    update: db.prepare(`UPDATE ${table} SET ${sets} WHERE ${where}`),
-    remove: db.prepare(`DELETE FROM ${table} WHERE ${where}`),
+/** Values by key. Most keys are a stream and a number: looked up as they are, no text is made of them. */
+class KeyTree<T> {
+  readonly #branches = new Map<string | number, Map<string | number, T>>()
+  size = 0
+
+  get(key: RowKey): T | undefined {
+    return this.#branches.get(key[0] as string)?.get(leafOf(key))
   }
+
+  set(key: RowKey, value: T): void {
+    const first = key[0] as string
+    let branch = this.#branches.get(first)
+    if (branch === undefined) {
+      branch = new Map()
+      this.#branches.set(first, branch)
+    }
+    const before = branch.size
+    branch.set(leafOf(key), value)
+    this.size += branch.size - before
+  }
+
+  delete(key: RowKey): void {
+    const first = key[0] as string
+    const branch = this.#branches.get(first)
+    if (branch?.delete(leafOf(key)) !== true) return
+    this.size--
+    if (branch.size === 0) this.#branches.delete(first)
+  }
+}
+
+function leafOf(key: RowKey): string | number {
+  if (key.length === 2) return key[1] as string | number
+  return key.length === 1 ? '' : key.slice(1).join('\u0000')
 }

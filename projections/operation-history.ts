@@ -7,6 +7,7 @@
  */
 import { STORY_PAGE_MAX } from '../src/authority/monitoring.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable } from './projection.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -51,6 +52,8 @@ export const STORIES: ProjectionTable<StoryRow> = {
     lastPosition: lastPosition as bigint, // its column is one of bigints
   }),
   targets: (event) => numbersIn(event).map((number) => [event.stream, number]),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, revision, position }) => {
     if (event.type === 'OperationRegistered') {
       return { stream, number: revision, id: event.facts.id, events: 1, lastPosition: position }
@@ -85,6 +88,8 @@ export const PARTS: ProjectionTable<StoryPartRow> = {
       if (story === undefined && event.event.type !== 'OperationRegistered') return []
       return [[event.stream, number, Math.floor((story?.events ?? 0) / PART_EVENTS)]]
     }),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { stream, revision }, _before, key) => {
     const [, number, part] = key as readonly [string, number, number] // as `targets` gave it
     return { stream, number, part, revisions: [...(row?.revisions ?? []), revision] }

@@ -11,6 +11,8 @@ import type { LifecycleEvent } from '../src/authority/events.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal, type PresentStatus } from '../src/authority/status.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
+import { operationOf, recordOf } from './operation-record.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 
@@ -148,7 +150,7 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
       row.lastActivityAt,
       row.statusSinceAt,
       row.markedAt,
-      JSON.stringify(operation),
+      recordOf(operation),
     ]
   },
   read: (values) => ({
@@ -160,9 +162,11 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
     lastActivityAt: Number(values[24]),
     statusSinceAt: Number(values[25]),
     markedAt: values[26] === null ? null : Number(values[26]),
-    operation: JSON.parse(String(values[27])),
+    operation: operationOf(String(values[27])),
   }),
   targets: (event) => livesTouchedBy(event).map((number) => [event.stream, number]),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, event, _before, [, number]) => rowAfter(row, event, Number(number)),
 }
 
@@ -197,6 +201,8 @@ export const LABELS: ProjectionTable<LabelRow> = {
     const { number } = event.facts
     return labelKeys(stream, number, before.row(OPERATIONS, [stream, number])?.operation.labels)
   },
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (_row, { event }, _before, key) => {
     const [label, value, stream, number] = key as readonly [string, string, string, number] // as `targets` gave it
     return event.type === 'OperationRegistered' ? { label, value, stream, number } : undefined
@@ -251,7 +257,7 @@ export const COUNTS: ProjectionTable<CountRow> = {
 
 export const OPERATION_INDEX: Projection = {
   name: 'operation-index',
-  version: 1,
+  version: 2,
   // Labels and counts look at operations as they were before the event.
   tables: [OPERATIONS, LABELS, COUNTS],
   unknownEvents: 'skip',
@@ -351,18 +357,22 @@ interface CountChange {
   change: number
 }
 
-interface KnownChanges {
-  /** Whose rows they follow from: the same event may be given to two builds, and retention has marked rows of one. */
-  readonly before: RowsBefore
-  readonly changes: ReadonlyMap<string, CountChange>
-}
+const NO_CHANGES: ReadonlyMap<string, CountChange> = new Map()
 
-const changesByEvent = new WeakMap<ProjectedEvent, KnownChanges>()
+/** `targets` and each `evolve` of an event ask one after the other: what was worked out last is remembered, and no more. */
+let lastChanges:
+  | {
+      readonly event: ProjectedEvent
+      /** Whose rows they follow from: the same event may be given to two builds, and again after retention has marked rows. */
+      readonly before: RowsBefore
+      readonly changes: ReadonlyMap<string, CountChange>
+    }
+  | undefined
 
-/** How the counts change by an event; the same for `targets` and for each `evolve` of it, so worked out once. */
+/** How the counts change by an event. */
 function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<string, CountChange> {
-  const known = changesByEvent.get(event)
-  if (known?.before === before) return known.changes
+  if (keepsStanding(event.event)) return NO_CHANGES
+  if (lastChanges?.event === event && lastChanges.before === before) return lastChanges.changes
   const changes = new Map<string, CountChange>()
   const add = (row: IndexedOperation | undefined, change: number) => {
     if (row === undefined || row.markedAt !== null) return
@@ -372,14 +382,12 @@ function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<st
     if (entry === undefined) changes.set(name, { key, change })
     else entry.change += change
   }
-  if (!keepsStanding(event.event)) {
-    for (const number of livesTouchedBy(event)) {
-      const row = before.row(OPERATIONS, [event.stream, number])
-      add(row, -1)
-      add(rowAfter(row, event, number), 1)
-    }
+  for (const number of livesTouchedBy(event)) {
+    const row = before.row(OPERATIONS, [event.stream, number])
+    add(row, -1)
+    add(rowAfter(row, event, number), 1)
   }
   for (const [name, { change }] of changes) if (change === 0) changes.delete(name)
-  changesByEvent.set(event, { before, changes })
+  lastChanges = { event, before, changes }
   return changes
 }

@@ -32,6 +32,7 @@ import {
   type Sort,
   source,
 } from './operation-plan.ts'
+import { operationOf } from './operation-record.ts'
 import { markOf, type PageMark, type Place, pageToken } from './page-token.ts'
 import { QuestionError } from './question-error.ts'
 import type { ReadSession } from './read-session.ts'
@@ -130,7 +131,7 @@ const LIST_COLUMNS = `o.workspace, o.owner, o.last_activity_at, o.status_since_a
 
 function listed(row: ListRow, { now, graceMs }: Moment): ListedOperation {
   const { workspace, owner, last_activity_at: lastActivityAt, status_since_at: statusSinceAt, record } = row
-  return { ...viewOf(JSON.parse(record), now, graceMs), workspace, owner, lastActivityAt, statusSinceAt }
+  return { ...viewOf(operationOf(record), now, graceMs), workspace, owner, lastActivityAt, statusSinceAt }
 }
 
 function markBehind(page: readonly ListRow[], before: PageMark | undefined): PageMark | undefined {

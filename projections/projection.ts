@@ -63,6 +63,13 @@ export interface RowsBefore {
 export interface ProjectionTable<Row> extends TableLayout<Row> {
   /** The rows that an event touches. Pure. */
   targets(event: ProjectedEvent, before: RowsBefore): readonly RowKey[]
+  /**
+   * Whether the rows that this event touches begin with it, as those do that have its revision in their key: nobody looks for them
+   * in the file. Where it says so of a row that is there, the batch fails. Pure.
+   */
+  begins?(event: ProjectedEvent): boolean
+  /** Whether the rows that this event touches are likely never touched again: they are not kept in memory for the next one. Pure. */
+  ends?(event: ProjectedEvent): boolean
   /** What becomes of one of them: the row after the event, or undefined for none. Pure; throws for what it can't make sense of. */
   evolve(row: Row | undefined, event: ProjectedEvent, before: RowsBefore, key: RowKey): Row | undefined
 }

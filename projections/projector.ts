@@ -76,7 +76,6 @@ export class Projector {
   readonly #generation: Generation
   readonly #onPoison: 'park' | 'stop'
   readonly #rows: ReadonlyMap<string, KeptRows<unknown>>
-  readonly #before: RowsBefore
   readonly #parked = new Map<string, ParkedStream>()
   #checkpoint: Checkpoint
 
@@ -92,7 +91,6 @@ export class Projector {
         new KeptRows(database.connection, table, generation.generation, keptRowsMax),
       ]),
     )
-    this.#before = { row: (table, key) => this.#rowsOf(table).get(key) }
     for (const parked of database.parked(generation)) this.#parked.set(parked.stream, parked)
   }
 
@@ -120,6 +118,7 @@ export class Projector {
   project(items: readonly LogItem[], to: Checkpoint, at: number): ProjectedBatch {
     if (to.position <= this.#checkpoint.position) return { events: 0, rowsWritten: 0, parked: [] }
     const parked: ParkedStream[] = []
+    const before = this.#rowsBefore()
     let events = 0
     try {
       for (const item of items) {
@@ -127,7 +126,7 @@ export class Projector {
         if (place.position <= this.#checkpoint.position) continue
         events++
         if (this.#parked.has(place.stream)) continue
-        const cause = this.#apply(item)
+        const cause = this.#apply(item, before)
         if (cause === undefined) continue
         if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, place, cause)
         const { stream, revision, position } = place
@@ -158,12 +157,13 @@ export class Projector {
   resume(stream: string, items: readonly LogItem[], isWhole: boolean, at: number): boolean {
     const parked = this.#parked.get(stream)
     if (parked === undefined) return true
+    const before = this.#rowsBefore()
     try {
       let next: ParkedStream | undefined
       for (const item of items) {
         const { revision, position } = item.type === 'event' ? item.event : item
         if (revision < parked.revision || position > this.#checkpoint.position) continue
-        const cause = this.#apply(item)
+        const cause = this.#apply(item, before)
         if (cause === undefined) continue
         next = {
           stream,
@@ -205,8 +205,11 @@ export class Projector {
       const result = this.#database.transaction(() => {
         this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
         const answer = change({
-          row: (table, key) => this.#rowsOf(table).get(key),
-          put: (table, key, row) => this.#rowsOf(table).put(key, row),
+          ...this.#rowsBefore(),
+          put: (table, key, row) => {
+            const rows = this.#rowsOf(table)
+            rows.put(rows.get(key), row)
+          },
         })
         this.#write()
         return answer
@@ -229,18 +232,22 @@ export class Projector {
   }
 
   /** The cause when a rule can't make sense of it; then nothing of the event is in the rows. */
-  #apply(item: LogItem): unknown {
+  #apply(item: LogItem, before: RowsBefore): unknown {
     if (item.type === 'undecodable') {
       if (!item.isUnknownType) return new Error(item.message)
       if (this.#projection.unknownEvents === 'skip') return undefined
       throw new UnknownEvent(item.message)
     }
+    const { event } = item
     const staged: Staged<unknown>[] = []
     try {
       for (const table of this.#projection.tables) {
         const rows = this.#rowsOf(table)
-        for (const key of table.targets(item.event, this.#before)) {
-          staged.push({ rows, key, row: table.evolve(rows.get(key), item.event, this.#before, key) })
+        const begins = table.begins?.(event) === true
+        const ends = table.ends?.(event) === true
+        for (const key of table.targets(event, before)) {
+          const kept = begins ? rows.begin(key) : rows.get(key)
+          staged.push({ rows, kept, row: table.evolve(kept.row, event, before, key), ends })
         }
       }
     } catch (error) {
@@ -248,8 +255,16 @@ export class Projector {
       if (isSqliteError(error)) throw error
       return error
     }
-    for (const { rows, key, row } of staged) rows.put(key, row)
+    for (const { rows, kept, row, ends } of staged) {
+      kept.isOver = ends
+      rows.put(kept, row)
+    }
     return undefined
+  }
+
+  /** A new one for each batch: what a rule remembers of rows is remembered of one moment of them, and retention comes between two. */
+  #rowsBefore(): RowsBefore {
+    return { row: (table, key) => this.#rowsOf(table).get(key).row }
   }
 
   #write(): number {

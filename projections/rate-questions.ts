@@ -68,7 +68,7 @@ function pointOf(span: readonly StoredRate[], stepMs: number): RatePoint {
   }
 }
 
-function quantilesOf(histograms: readonly DurationHistogram[]): Quantiles | undefined {
+export function quantilesOf(histograms: readonly DurationHistogram[]): Quantiles | undefined {
   const all = mergedHistograms(histograms)
   const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => quantileOf(all, share))
   return p50 === undefined || p90 === undefined || p99 === undefined ? undefined : { p50, p90, p99 }

@@ -8,6 +8,7 @@ import type { LifecycleEvent } from '../src/authority/events.ts'
 import { TRANSITIONS, type Transition, type TransitionCounts } from '../src/authority/monitoring.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import { type DurationHistogram, EMPTY_HISTOGRAM, withDuration } from './duration-histogram.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 
 export const NO_TRANSITIONS = Object.fromEntries(TRANSITIONS.map((name) => [name, 0])) as TransitionCounts // one for each name
@@ -60,6 +61,8 @@ const UNDERWAY: ProjectionTable<Underway> = {
     claimedAt: claimedAt === null ? null : Number(claimedAt),
   }),
   targets: (event) => (movesAnything(event.event) ? livesTouchedBy(event).map((number) => [event.stream, number]) : []),
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, metadata: { at }, revision }, _before, key) => {
     switch (event.type) {
       case 'OperationRegistered':

@@ -8,6 +8,7 @@
 import type { LifecycleEvent, Limits, WaitMode } from '../src/authority/events.ts'
 import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import { outcomeIn } from '../src/authority/terminal-facts.ts'
+import { lifeBegins, lifeEnds } from './lives.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 
 export interface RegistryRow {
@@ -100,6 +101,7 @@ export const REGISTRIES_TABLE: ProjectionTable<RegistryRow> = {
     retired: values[14] === null ? null : { at: Number(values[14]), reason: String(values[15]) },
   }),
   targets: ({ stream }) => [[stream]],
+  begins: ({ event }) => event.type === 'RegistryOpened',
   evolve: (row, recorded, before) => {
     const { event, metadata, position, revision } = recorded
     const known = row ?? openedRow(recorded)
@@ -199,6 +201,8 @@ const UNDERWAY: ProjectionTable<Underway> = {
       ? missingKeys(recorded, event.facts.numbers, before)
       : endedIn(recorded).map((number) => [stream, number])
   },
+  begins: lifeBegins,
+  ends: lifeEnds,
   evolve: (row, { event, stream, revision }, before, key) => {
     if (event.type === 'OperationRegistered') {
       return { stream, number: revision, isRetained: event.facts.kindFacts.retention === 'retain', waits: [] }

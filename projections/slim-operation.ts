@@ -9,6 +9,7 @@ const MESSAGE_LENGTH_MAX = 512
 
 /** `peer` is kept as being there, results are null, errors keep code and the beginning of their message. */
 export function slimOperation(operation: Operation): Operation {
+  if (isSlim(operation)) return operation
   const { input: _input, lastError, peer, outcome, phases, ...rest } = operation
   return {
     ...rest,
@@ -21,6 +22,17 @@ export function slimOperation(operation: Operation): Operation {
     ...(lastError === undefined ? {} : { lastError: slimError(lastError) }),
     ...(outcome === undefined ? {} : { outcome: slimOutcome(outcome) }),
   }
+}
+
+/** Most events bring no payload. */
+function isSlim({ input, lastError, peer, outcome, phases }: Operation): boolean {
+  return (
+    input === undefined &&
+    lastError === undefined &&
+    (peer === undefined || peer === null) &&
+    (outcome === undefined || (outcome.status === 'completed' && outcome.result === null)) &&
+    phases.length === 0
+  )
 }
 
 function slimOutcome(outcome: Outcome): Outcome {

@@ -15,15 +15,15 @@ import { type KindOptions, kindOf } from './client/kind-options.ts'
 import { OperationRejected } from './client/operation-errors.ts'
 import { Verdict, type VerdictDefaults } from './client/verdict.ts'
 import { type Settings, SettingsError, type SettingsInput, settingsOf } from './config.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
+import { randomSalts } from './event-store/event-codec.ts'
 import type { EventStore } from './event-store/event-store.ts'
+import { OthersTime } from './event-store/others-time.ts'
+import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
-import { REGISTRY_PREFIX, registryOfStream } from './event-store/stream-names.ts'
 import { logForThreads } from './log-for-threads.ts'
 import { openLog, placeOf } from './log-of-node.ts'
-import { type ReadModelOptions, readSideOf, tellingAppends } from './read-side-of-node.ts'
+import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
-import { FollowedOperations } from './reconciler/followed-operations.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -34,6 +34,7 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ReadSide } from './subscriptions/read-side.ts'
@@ -58,13 +59,14 @@ export interface OpenOptions extends VerdictDefaults {
 }
 
 export interface ReconcilerOptions {
-  /** How far it goes with a kind; default `enforce`. */
+  /** How far it goes with a kind; default `enforce`. What an operator put on record in the log counts more. */
   readonly modes?: Readonly<Record<string, Mode>>
   /** Who may know more of a kind's operations than their silence tells. */
   readonly witnesses?: Readonly<Record<string, Witness>>
   /**
-   * Path of a small file that tells the next process since when nobody could be heard; default: beside the file of the log.
-   * A log on a server has none unless it is named: then no time without a process is known of.
+   * Path of a small file that tells the next process since when nobody could be heard. Default: beside the file of the log;
+   * for a log on a server in `verdict` of the user's state directory (XDG_STATE_HOME, ~/.local/state), by the log's id. Name one on
+   * a disk that stays where that does not outlive the process, as in a container.
    */
   readonly aliveMark?: string
 }
@@ -74,7 +76,10 @@ export class EmbeddedVerdict extends Verdict {
   readonly reconciler: Reconciler
   readonly #reconcile: EmbeddedNode['reconcile']
 
-  constructor({ door, reconciler, reconcile }: Omit<EmbeddedNode, 'store' | 'events'>, defaults: VerdictDefaults = {}) {
+  constructor(
+    { door, reconciler, reconcile }: Pick<EmbeddedNode, 'door' | 'reconciler' | 'reconcile'>,
+    defaults: VerdictDefaults = {},
+  ) {
     super(door, defaults)
     this.reconciler = reconciler
     this.#reconcile = reconcile
@@ -103,6 +108,8 @@ export interface EmbeddedNode {
   readonly readSide: ReadSide
   /** Endpoints of webhooks, deliveries, replays: for operators. */
   readonly webhooks: (path?: string) => WebhookDesk
+  /** Tells how long each append took until it was acknowledged. */
+  readonly onAppend: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -142,7 +149,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   )
   const { readSide, release } = readSideOf(place, settings, log, threads, options.readModels)
-  const store = tellingAppends(opened, threads.appended)
+  const appendListeners = new Set<(ms: number) => void>()
+  const own = new OwnAppends(opened, (ms) => {
+    threads.appended()
+    for (const listener of appendListeners) listener(ms)
+  })
+  const { store } = own
+  const othersTime = new OthersTime({ store, isOwn: (...args) => own.isOwn(...args), now: () => clock.now() })
   const shell = new Shell({
     store,
     snapshots,
@@ -150,6 +163,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     random,
     log,
     unheard: () => reconciler.unheard,
+    onDeadline: (dueAt) => reconciler.expect(dueAt),
     settings: {
       ...settings,
       bounds: { ...DEFAULT_BOUNDS, ...settings },
@@ -160,9 +174,11 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     },
   })
   const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
-  const closing = new AbortController()
   const reconciler: Reconciler = new Reconciler({
-    candidates: new FollowedOperations((operations) => void followInto(operations, store, clock, closing.signal)),
+    ask: (name, parameters, options) =>
+      readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    knownPosition: () => own.position,
+    liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,
     fraction: () => fractionOf(random),
@@ -176,13 +192,14 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
+    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const door = embeddedDoor(shell, store, snapshots, events, hold, async () => {
     await Promise.all([reconciler.stop(), readSide.close(), webhooks.close()])
-    closing.abort()
+    othersTime.close()
     release()
   })
   if (options.readModels?.follow === 'at_start') readSide.start()
@@ -194,35 +211,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     webhooks: webhooks.desk,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
-  }
-}
-
-/** Gives the events of all registries as they come, for as long as the log is open. */
-async function followInto(
-  operations: FollowedOperations,
-  store: EventStore,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let isLive = false
-  try {
-    for await (const item of store.follow({ prefixes: [REGISTRY_PREFIX], signal })) {
-      if (item.type === 'caught_up') {
-        isLive = true
-        operations.caughtUp(item.position)
-        continue
-      }
-      const { event: stored } = item
-      const name = registryOfStream(stored.stream)
-      if (name === undefined) continue
-      try {
-        operations.apply(stored.stream, name, decodeEvent(stored), isLive ? clock.now() : undefined)
-      } catch {
-        operations.park(stored.stream)
-      }
-    }
-  } catch (error) {
-    operations.fail(error)
+    onAppend: (listener) => void appendListeners.add(listener),
   }
 }
 
@@ -254,6 +243,7 @@ function embeddedDoor(
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
+    waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),
     cursor: (...args) => hold.during(shell.cursor(...args)),
     moveCursor: (...args) => hold.during(shell.moveCursor(...args)),

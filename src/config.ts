@@ -95,6 +95,27 @@ export const settingsSchema = z.strictObject({
   appendBytesMax: positive.max(512 * 1024).default(512 * 1024),
   terminationBytesMax: positive.max(960 * 1024).default(960 * 1024),
   jsonDepthMax: positive.max(512).default(64),
+  /** Of one request over HTTP. */
+  httpBodyBytesMax: positive.default(4 * 1024 * 1024),
+  httpHeaderBytesMax: positive.min(1_024).default(16 * 1024),
+  httpBatchCommandsMax: positive.default(256),
+  /** However long a caller prefers to wait. */
+  httpWaitSecondsMax: count.default(60),
+  /** Requests that wait at once; more are answered at once with what is so. */
+  httpWaitsMax: count.default(20_000),
+  /** A request that takes longer to arrive is ended. */
+  httpRequestTimeoutMs: positive.default(30_000),
+  httpConnectionsMax: positive.default(25_000),
+  /** Of one principal, or of one address where nobody has to say who he is; 0 sets no limit. */
+  httpRequestsPerMinuteMax: count.default(600_000),
+  /** Streams of live events at once. */
+  httpStreamsMax: count.default(5_000),
+  /** A stream in which nothing happens says so this often, more or less, so that nobody takes it for dead. */
+  httpStreamPingMs: positive.default(20_000),
+  /** A client that takes nothing for so long is disconnected; it goes on where it was when it comes back. */
+  httpStreamSlowMs: positive.default(10_000),
+  /** How long the server waits for what is in flight when it is asked to end. */
+  httpDrainMs: ms.default(10_000),
 })
 
 export type Settings = Readonly<z.infer<typeof settingsSchema>>

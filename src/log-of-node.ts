@@ -1,5 +1,7 @@
 /** The log of a node: where it lies, as people write it, and how it is opened. */
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
 import { SettingsError } from './config.ts'
 import { type EventStore, LogError } from './event-store/event-store.ts'
 import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
@@ -62,7 +64,8 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
       // Its client takes longer to load than everything else together.
       const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
       const store = await openEventStoreDb({ connectionString: address, mustExist, now })
-      return { store, snapshots: memorySnapshotCache() }
+      const { logId } = await store.identity()
+      return { store, snapshots: memorySnapshotCache(), markPath: join(stateDirectory(), `${logId}-alive`) }
     }
     case 'file': {
       const { path } = place
@@ -73,6 +76,13 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
     default:
       return place satisfies never
   }
+}
+
+/** Where this user's programs keep what should outlive them: https://specifications.freedesktop.org/basedir-spec/ */
+function stateDirectory(): string {
+  // What is not absolute is to be ignored.
+  const { XDG_STATE_HOME: named = '' } = process.env
+  return join(isAbsolute(named) ? named : join(homedir(), '.local', 'state'), 'verdict')
 }
 
 function missing(place: string): LogError {

@@ -8,12 +8,12 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { LivenessQuestions } from '../projections/liveness-questions.ts'
 import type { Settings } from './config.ts'
-import type { AppendResult, EventStore } from './event-store/event-store.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { LogPlace } from './log-of-node.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
-import type { ModuleExport } from './subscriptions/question.ts'
+import type { ModuleExport, Question } from './subscriptions/question.ts'
 import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface ReadModelOptions {
@@ -58,13 +58,19 @@ export function readSideOf(
 }
 
 /** Modules are named as they lie beside this one, in the sources and in the built package. */
-const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+export const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function builtInProjections(): readonly ModuleExport[] {
   return BUILT_IN_PROJECTIONS.map(([file, name]) => ({
     module: new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href,
     name,
   }))
+}
+
+/** What the reconciler asks; the functions themselves are loaded where they are asked. */
+export function livenessQuestion<N extends keyof LivenessQuestions>(name: N): Question<LivenessQuestions[N]> {
+  const module = new URL(`../projections/liveness-questions.${SOURCE_EXTENSION}`, import.meta.url).href
+  return { module, name, projection: 'liveness' }
 }
 
 const BUILT_IN_PROJECTIONS = [
@@ -74,35 +80,3 @@ const BUILT_IN_PROJECTIONS = [
   ['registries', 'REGISTRIES'],
   ['rates', 'RATES'],
 ] as const
-
-/** The same store; whoever follows it in this process is told of each append at once. */
-export function tellingAppends(store: EventStore, appended: () => void): EventStore {
-  return {
-    identity: () => store.identity(),
-    head: (stream) => store.head(stream),
-    end: () => store.end(),
-    at: (position) => store.at(position),
-    readStream: (stream, options) => store.readStream(stream, options),
-    readAll: (options) => store.readAll(options),
-    follow: (options) => store.follow(options),
-    watch: (listener) => store.watch(listener),
-    health: () => store.health(),
-    close: () => store.close(),
-    ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
-    append: (stream, expected, events) => told(store.append(stream, expected, events)),
-    ...(store.turn === undefined
-      ? {}
-      : {
-          turn: (fn) =>
-            store.turn?.((appender) =>
-              fn({ append: (stream, expected, events) => told(appender.append(stream, expected, events)) }),
-            ) as ReturnType<typeof fn>,
-        }),
-  }
-
-  async function told(appending: Promise<AppendResult>): Promise<AppendResult> {
-    const result = await appending
-    if (result.type === 'acknowledged') appended()
-    return result
-  }
-}

@@ -8,6 +8,7 @@ import { type Settings, SettingsError } from './config.ts'
 import type { EventStore } from './event-store/event-store.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { LogPlace } from './log-of-node.ts'
+import { SOURCE_EXTENSION } from './read-side-of-node.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import { openWebhookDatabase } from './subscriptions/webhook-database.ts'
@@ -119,9 +120,6 @@ export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks 
     return { client, desk: new WebhookDesk({ database, reader: store, settings, post: client.post, clock, log }) }
   }
 }
-
-/** Modules are named as they lie beside this one, in the sources and in the built package. */
-const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function fileOf(place: LogPlace, path: string | undefined): WebhookFile {
   if (path !== undefined) return { path }

@@ -34,7 +34,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: ['better-sqlite3', '@eventstore/db-client', 'zod'],
     node: true,
   },
-  'src/client': { imports: ['src/authority', 'src/runtime'], packages: ['bullmq'], node: true },
+  'src/client': { imports: ['src/authority', 'src/wire', 'src/runtime'], packages: ['bullmq'], node: true },
   'src/supervisor': { imports: ['src/runtime'], packages: [], node: true },
   'src/config.ts': { imports: ['src/authority', 'src/runtime'], packages: ['zod'], node: true },
   'src/shell': { imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'], packages: [], node: true },
@@ -54,9 +54,29 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  'src/wire': { imports: ['src/authority'], packages: ['zod'], node: false },
   'src/http': {
-    imports: ['src/shell', 'projections', 'src/subscriptions', 'src/authority', ...EVENT_STORE_CONTRACT],
-    packages: ['fastify', 'zod'],
+    imports: [
+      'src/shell',
+      'projections',
+      'src/subscriptions',
+      'src/authority',
+      'src/wire',
+      'src/runtime',
+      ...EVENT_STORE_CONTRACT,
+    ],
+    // What a door promises is one interface, whether a shell or a server stands behind it.
+    importsTypesOf: ['src/client/door.ts', 'src/client/monitoring-door.ts'],
+    packages: [
+      'fastify',
+      '@fastify/rate-limit',
+      '@opentelemetry/api',
+      '@scalar/fastify-api-reference',
+      'jose',
+      'pino',
+      'prom-client',
+      'zod',
+    ],
     node: true,
   },
   'src/audit': { imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections'], packages: [], node: true },
@@ -98,6 +118,29 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  // Composition as well: what the server tells of its node.
+  'src/node-standing.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    packages: [],
+    node: true,
+  },
+  // The server as a whole: a node with its HTTP face.
+  'src/serve.ts': {
+    imports: [
+      'src/app.ts',
+      'src/node-standing.ts',
+      'src/authority',
+      'src/config.ts',
+      'src/http',
+      'src/log-of-node.ts',
+      'src/read-side-of-node.ts',
+      'src/runtime',
+      'src/subscriptions',
+      'projections',
+    ],
+    packages: [],
+    node: true,
+  },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
     imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime', 'src/thread-log.ts'],
@@ -117,6 +160,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/event-store',
       'src/log-of-node.ts',
       'src/log-for-threads.ts',
+      'src/read-side-of-node.ts',
       'src/runtime',
       'src/subscriptions',
       'src/webhook-thread.ts',
@@ -130,7 +174,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     node: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },

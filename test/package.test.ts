@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   copyFileSync,
   existsSync,
@@ -13,7 +14,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { NODE_MAJOR_MIN } from '../src/cli/node-version.ts'
 
 const HOUSE = path.resolve(import.meta.dirname, '..')
@@ -78,19 +80,48 @@ describe('the packed package', () => {
   test('opens its doors', () => {
     writeFileSync(
       path.join(folder, 'doors.js'),
-      `const doors = await Promise.all([import('verdict'), import('verdict/bullmq'), import('verdict/testing')])
-       console.log(doors.map((door) => Object.keys(door).length > 0))`,
+      `const doors = await Promise.all(${JSON.stringify(DOORS)}.map((door) => import(door)))
+       console.log(doors.every((door) => Object.keys(door).length > 0))`,
     )
-    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('[ true, true, true ]\n')
+    expect(succeed(folder, path.join(BIN, 'node'), 'doors.js')).toBe('true\n')
   })
 
   test('has types that a strict project accepts', () => {
-    writeFileSync(
-      path.join(folder, 'doors.ts'),
-      `import 'verdict'\nimport 'verdict/bullmq'\nimport 'verdict/testing'\n`,
-    )
-    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node']
-    expect(succeed(folder, path.join(BIN, 'tsc'), ...options, 'doors.ts')).toBe('')
+    writeFileSync(path.join(folder, 'doors.ts'), DOORS.map((door) => `import '${door}'\n`).join(''))
+    expect(succeed(folder, path.join(BIN, 'tsc'), ...STRICT, '--types', 'node', 'doors.ts')).toBe('')
+  })
+
+  test('H10: runs the example of the README in an empty project, with its types', () => {
+    const example = readFileSync(path.join(HOUSE, 'examples/quickstart.ts'), 'utf8')
+    const installed = example.replace(/^(import .*) from '\.\.\/src\/index\.ts'.*$/m, "$1 from 'verdict'")
+    expect(installed).toContain("from 'verdict'\n")
+    writeFileSync(path.join(folder, 'quickstart.ts'), installed)
+    const options = [...STRICT, '--lib', 'es2024,esnext.disposable', '--types', 'node']
+    expect(succeed(folder, path.join(BIN, 'tsc'), ...options, 'quickstart.ts')).toBe('')
+    expect(succeed(folder, path.join(BIN, 'node'), 'quickstart.ts')).toMatch(/^{ greeted: 3 }\n/)
+  })
+
+  test('H10: has a client that asks for the types of browsers only', () => {
+    writeFileSync(path.join(folder, 'client.ts'), CLIENT)
+    const options = ['--lib', 'es2024,esnext.disposable,dom,dom.iterable,dom.asynciterable', '--types', '']
+    expect(succeed(folder, path.join(BIN, 'tsc'), ...STRICT, ...options, 'client.ts')).toBe('')
+  })
+
+  test('H10: has a client that loads neither the server nor anything native, and works', () => {
+    writeFileSync(path.join(folder, 'loaded.js'), LOADED)
+    const server = spawn(path.join(BIN, 'node'), [
+      path.join(packed, 'dist/src/cli/main.js'),
+      ...['serve', '--port', '0', '--json', '--data', path.join(folder, 'data')],
+    ])
+    onTestFinished(() => void server.kill('SIGKILL'))
+    return once(createInterface({ input: server.stdout }), 'line').then(([line]) => {
+      const { url } = JSON.parse(line)
+      expect(JSON.parse(succeed(folder, path.join(BIN, 'node'), 'loaded.js', url))).toEqual({
+        result: 42,
+        packages: ['verdict', 'zod'],
+        builtIn: [],
+      })
+    })
   })
 
   test('names no source file that it does not carry', () => {
@@ -106,7 +137,7 @@ describe('the packed package', () => {
 
   test("has doors whose types name no other client's types", () => {
     // @eventstore/db-client brings types of its own for Node 16, which would meet the user's.
-    const reached = declarationsFrom(path.join(packed, 'dist/src'), ['index.d.ts', 'bullmq.d.ts', 'testing.d.ts'])
+    const reached = declarationsFrom(path.join(packed, 'dist/src'), DOOR_FILES)
     expect(reached.filter((file) => readFileSync(file, 'utf8').includes('@eventstore/'))).toEqual([])
   })
 
@@ -129,6 +160,47 @@ describe('the packed package', () => {
     }
   })
 })
+
+/** What the package exports, as its users name it. */
+const EXPORTS: Readonly<Record<string, string | { readonly types: string }>> = JSON.parse(
+  readFileSync(path.join(HOUSE, 'package.json'), 'utf8'),
+).exports
+const DOORS = Object.keys(EXPORTS)
+  .filter((door) => !door.endsWith('.json'))
+  .map((door) => door.replace(/^\./, 'verdict'))
+const DOOR_FILES = Object.values(EXPORTS).flatMap((door) =>
+  typeof door === 'string' ? [] : [path.basename(door.types)],
+)
+
+const STRICT = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024']
+
+const CLIENT = `
+import { connectVerdict, type LiveEvent, OperationFailed } from 'verdict/client'
+const verdict = connectVerdict('http://localhost:8080', { apiKey: 'key' })
+const handle = await verdict.start('export', { input: { n: 1 } }, ({ input, signal }) => (signal.aborted ? 0 : input.n))
+const result: number = await handle.result()
+const last: LiveEvent[] = []
+for await (const event of verdict.events({ follow: false })) last.push(event)
+export { last, OperationFailed, result }
+`
+
+/** Tells what was loaded for the client: packages, and what is built into Node. */
+const LOADED = `
+import { registerHooks } from 'node:module'
+const loaded = []
+registerHooks({ resolve: (specifier, context, next) => {
+  const resolved = next(specifier, context)
+  loaded.push({ url: resolved.url, from: context.parentURL })
+  return resolved
+} })
+const { connectVerdict } = await import('verdict/client')
+const verdict = connectVerdict(process.argv[2])
+const result = await verdict.execute('k', {}, async () => 42)
+await verdict.close()
+const packages = loaded.flatMap(({ url }) => url.startsWith('file:') ? [/.*node_modules\\/([^/]+)/.exec(url)?.[1]] : [])
+const builtIn = loaded.flatMap(({ url, from }) => url.startsWith('node:') && from !== undefined ? [url] : [])
+console.log(JSON.stringify({ result, packages: [...new Set(packages)].sort(), builtIn }))
+`
 
 /** Packages that users of some doors install beside Verdict. */
 function optionalPeers(): readonly string[] {

@@ -65,6 +65,14 @@ export interface WaitAnswer {
   readonly winner?: string
 }
 
+/** A wait as it is now: `ending` only when it has ended. */
+export interface WaitStanding extends Omit<WaitAnswer, 'ending'> {
+  readonly ending?: WaitEnding | undefined
+  readonly runId?: string
+  /** Epoch ms. */
+  readonly deadlineAt: number
+}
+
 export interface WaitMember {
   readonly id: string
   readonly number: number

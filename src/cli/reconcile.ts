@@ -1,4 +1,5 @@
 /** `verdict reconcile`: one pass of the reconciler, by hand. */
+import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type EmbeddedNode, openNode } from '../app.ts'
 import { shownLocation } from '../log-of-node.ts'
@@ -9,11 +10,16 @@ import { parsing, UsageError } from './usage-error.ts'
 const HELP = `  verdict reconcile --dry-run                         who would be ended, and why; nothing is changed
   verdict reconcile --kinds export,import --limit 10
   verdict reconcile --owners acme --without-grace     nobody was at work while no process ran
+  verdict reconcile --mode export=observe --reason 'queue is being moved'
+  verdict reconcile --release export --reason 'the machine burnt down'
 
 Usage: verdict reconcile [options]
 
 Ends the operations that did not speak for themselves for longer than their policy allows, or gives them their next attempt,
 each with its reason. A process that embeds Verdict does so by itself; this is for logs that no process watches.
+
+With --mode or --release nobody is judged: the order is put on record in the log, with who gave it and why. Processes that run
+follow it at once, others from their start on, and so does the next 'verdict reconcile'.
 
 Options:
 ${STORE_HELP}
@@ -23,7 +29,10 @@ ${STORE_HELP}
   --limit N          end N operations at most
   --dry-run          judge and count, change nothing
   --without-grace    count all silence, also that in which no process could have heard anybody
-  --release REASON   end them also where so many of a kind seem dead at once that the breaker holds
+  --mode KIND=MODE   enforce (act), observe (judge and count, change nothing) or off; may be given again
+  --release KIND     end them also where so many of this kind seem dead by now that the breaker holds; may be given again
+  --reason TEXT      why; wanted with --mode and --release
+  --actor NAME       who says so; default: the user of this process
   --json             the whole report, for programs
   -h, --help
 
@@ -48,7 +57,10 @@ export async function reconcile(args: readonly string[]): Promise<number> {
         limit: { type: 'string' },
         'dry-run': { type: 'boolean', default: false },
         'without-grace': { type: 'boolean', default: false },
-        release: { type: 'string' },
+        mode: { type: 'string', multiple: true, default: [] },
+        release: { type: 'string', multiple: true, default: [] },
+        reason: { type: 'string' },
+        actor: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -69,16 +81,18 @@ export async function reconcile(args: readonly string[]): Promise<number> {
     dryRun: values['dry-run'],
     withoutGrace: values['without-grace'],
   }
+  const orders = ordersOf(values)
   const { location } = storePlace(values)
   try {
     const log = { warn: (_facts: unknown, message: string) => process.stderr.write(`verdict: ${message}\n`) }
     const node = await openNode(location, { mustExist: true, log })
     try {
-      let report = await node.reconcile(request)
-      if (values.release !== undefined && report.heldByBreaker > 0 && !report.dryRun) {
-        for (const { kind } of node.reconciler.status.breakers) node.reconciler.release(kind, values.release)
-        report = await node.reconcile(request)
+      if (orders.length > 0) {
+        for (const order of orders) await order.give(node)
+        process.stdout.write(orders.map(({ told: line }) => `${line}\n`).join(''))
+        return 0
       }
+      const report = await node.reconcile(request)
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : told(report))
       if (report.abstained !== undefined) return EXIT_OURS
       return report.heldByBreaker + report.refused > 0 ? EXIT_LEFT : 0
@@ -90,6 +104,44 @@ export async function reconcile(args: readonly string[]): Promise<number> {
     return EXIT_OURS
   }
 }
+
+interface Order {
+  readonly told: string
+  give(node: EmbeddedNode): Promise<unknown>
+}
+
+function ordersOf(values: {
+  readonly mode: readonly string[]
+  readonly release: readonly string[]
+  readonly reason?: string | undefined
+  readonly actor?: string | undefined
+}): readonly Order[] {
+  const { mode: modes, release: releases, reason, actor = userInfo().username } = values
+  if (modes.length + releases.length === 0) {
+    if (reason === undefined) return []
+    throw new UsageError('--reason goes with --mode or --release')
+  }
+  if (reason === undefined || reason.trim() === '') throw new UsageError('--mode and --release want --reason TEXT')
+  const by = { actor, reason }
+  return [
+    ...modes.map((text): Order => {
+      const at = text.lastIndexOf('=')
+      const [kind, mode] = [text.slice(0, Math.max(0, at)), text.slice(at + 1)]
+      if (kind === '' || !isMode(mode)) throw new UsageError(`--mode wants KIND=enforce, observe or off, got "${text}"`)
+      return { told: `${kind}: ${mode}`, give: (node) => node.reconciler.changeMode(kind, mode, by) }
+    }),
+    ...releases.map((kind): Order => {
+      if (kind === '') throw new UsageError('--release wants a kind')
+      return { told: `${kind}: released`, give: (node) => node.reconciler.release(kind, by) }
+    }),
+  ]
+}
+
+function isMode(text: string): text is Mode {
+  return ['enforce', 'observe', 'off'].includes(text)
+}
+
+type Mode = Parameters<EmbeddedNode['reconciler']['changeMode']>[1]
 
 function told(report: Report): string {
   const { candidates, reconciled, retried, cancelled, skipped, outdated, heldByBreaker, refused, dryRun } = report

@@ -2,14 +2,17 @@
 import { shownLocation } from '../log-of-node.ts'
 import { config } from './config.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
+import { keys } from './keys.ts'
 import { projections } from './projections.ts'
 import { reconcile } from './reconcile.ts'
 import { run } from './run.ts'
+import { serve } from './serve.ts'
 import { UsageError } from './usage-error.ts'
 import { verify } from './verify.ts'
 import { webhooks } from './webhooks.ts'
 
-const HELP = `  verdict run -- make all                        run a command as an operation
+const HELP = `  verdict serve                                  the server, for services and workers in any language
+  verdict run -- make all                        run a command as an operation
   verdict run --name nightly -- ./backup.sh      with a name
   verdict verify --data .verdict                 fold the whole log again, check its chain
   verdict reconcile --dry-run                    who is silent for too long
@@ -18,6 +21,8 @@ const HELP = `  verdict run -- make all                        run a command as 
 Usage: verdict <command> [options]
 
 Commands:
+  serve        serve the API over HTTP; "verdict serve --help" tells how
+  keys         make, list and revoke the keys of its callers; "verdict keys --help" tells how
   run          run a command line as an operation; "verdict run --help" tells how
   verify       read the whole log again and check it; "verdict verify --help" tells how
   reconcile    end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
@@ -31,6 +36,8 @@ Exit codes: of the command that ran; 1 for a log with faults; 2 for a command li
 `
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  serve,
+  keys,
   run,
   verify,
   reconcile,

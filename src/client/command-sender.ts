@@ -3,6 +3,7 @@
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
 import type { Refusable, RegistryAddress } from '../authority/questions.ts'
+import { answerUnchanged } from '../authority/unchanged-answer.ts'
 import type { SendOptions, VerdictDoor } from './door.ts'
 import { given } from './given-options.ts'
 import { OperationRejected } from './operation-errors.ts'
@@ -50,19 +51,7 @@ function answerOf(result: CommandResult, commandId: string): CommandAnswer {
   if (result.type === 'answered') return result.answer
   const { rejection, place } = result
   if (rejection.idempotent !== true) throw new OperationRejected(rejection, commandId)
-  const { operationId, number, currentStatus, outcome, leaseEpoch, cancelRequested, nextHeartbeatBefore } =
-    rejection.facts
-  return {
-    ...place,
-    changed: false,
-    ...(operationId === undefined ? {} : { operationId }),
-    ...(number === undefined ? {} : { number }),
-    ...(currentStatus === undefined ? {} : { status: currentStatus }),
-    ...(outcome === undefined ? {} : { outcome }),
-    ...(typeof leaseEpoch === 'number' ? { leaseEpoch } : {}),
-    ...(typeof cancelRequested === 'boolean' ? { cancelRequested } : {}),
-    ...(typeof nextHeartbeatBefore === 'number' ? { nextHeartbeatBefore } : {}),
-  }
+  return answerUnchanged(rejection, place)
 }
 
 /** The answer to a question; throws OperationRejected for a refusal. */

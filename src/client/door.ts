@@ -18,6 +18,7 @@ import type {
   RegistryOverview,
   WaitAnswer,
   WaitRequest,
+  WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
 
@@ -49,6 +50,11 @@ export interface VerdictDoor {
     signal?: AbortSignal,
   ): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>>
   wait(registry: RegistryAddress, request: WaitRequest, options?: SendOptions): Promise<Refusable<WaitAnswer>>
+  /**
+   * How a wait stands: at once when it has ended or there is no signal, else when it ends or the signal aborts. Asking never
+   * cancels it.
+   */
+  waitStanding(registry: RegistryAddress, waitId: string, signal?: AbortSignal): Promise<Refusable<WaitStanding>>
   completions(registry: RegistryAddress, request: CompletionsRequest): Promise<Refusable<CompletionPage>>
   /** The named consumer's cursor: 0 before it was ever moved. */
   cursor(registry: RegistryAddress, name: string): Promise<number>

@@ -10,10 +10,27 @@ export interface CurrentTruth {
   readonly outcome?: Outcome
 }
 
+/** Under which a server, or the way to it, refuses what no registry was asked. Newer servers may know more. */
+export type ChannelCode =
+  /** It could not be reached in time, and nothing was sent. */
+  | 'server_unavailable'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'rate_limited'
+  | 'read_model_behind'
+  | 'not_served'
+  | 'reads_unavailable'
+  | 'bad_filter'
+  | 'bad_sort'
+  | 'bad_page_token'
+
+export type RefusalCode = RejectionCode | ChannelCode
+export type Refusal = Pick<Rejection, 'message' | 'facts'> & { readonly code: RefusalCode }
+
 /** A command or a question was refused; nothing was changed by it, except for `outcome_unknown`: then nobody knows yet. */
 export class OperationRejected extends Error {
   override readonly name = 'OperationRejected'
-  readonly code: RejectionCode
+  readonly code: RefusalCode
   readonly facts: RejectionFacts
   /** Undefined where the refusal is not about an operation that is there. */
   readonly current: CurrentTruth | undefined
@@ -22,7 +39,7 @@ export class OperationRejected extends Error {
   /** Under which it was sent; undefined for what never became a command. */
   readonly commandId: string | undefined
 
-  constructor({ code, message, facts }: Rejection, commandId?: string) {
+  constructor({ code, message, facts }: Refusal, commandId?: string) {
     super(message)
     this.code = code
     this.facts = facts
@@ -34,7 +51,12 @@ export class OperationRejected extends Error {
   }
 }
 
-const RETRYABLE: ReadonlySet<RejectionCode> = new Set([
+const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
+  'server_unavailable',
+  'rate_limited',
+  'read_model_behind',
+  'not_served',
+  'reads_unavailable',
   'overloaded',
   'contention',
   'outcome_unknown',

@@ -49,10 +49,32 @@ export function encodeEvents(input: EncodeInput): NewEvent[] {
       `{"stream":${streamText},"revision":${revision},"type":"${event.type}","version":${version},` +
       `"facts":${JSON.stringify(event.facts)},"metadata":${JSON.stringify(metadata)},"content":"${contentHash(content)}"}`
     hash = chainHash(hash, body)
-    encoded.push({ id: eventIdOf(hash), hash, type: event.type, body, content })
+    encoded.push(new EncodedEvent(eventIdOf(hash), hash, event.type, body, content))
     revision++
   }
   return encoded
+}
+
+/** Its own class, so that a copy with other texts is told from what was written here. */
+class EncodedEvent implements NewEvent {
+  readonly id: string
+  readonly hash: string
+  readonly type: string
+  readonly body: string
+  readonly content: string
+
+  constructor(id: string, hash: string, type: string, body: string, content: string) {
+    this.id = id
+    this.hash = hash
+    this.type = type
+    this.body = body
+    this.content = content
+  }
+}
+
+/** Its texts are as JSON.stringify wrote them: to parse and to write them again gives the same bytes. */
+export function isWrittenByCodec(event: NewEvent): boolean {
+  return event instanceof EncodedEvent
 }
 
 /** Salts from the operating system's generator, drawn many at a time because one draw costs more than the rest of a salt. */

@@ -39,7 +39,7 @@ export class Appends {
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     const toSend = events.map(eventToSend)
-    const bytes = toSend.reduce((sum, { data, metadata }) => sum + data.length + (metadata?.length ?? 0), 0)
+    const bytes = toSend.reduce((sum, { dataBytes, metadataBytes }) => sum + dataBytes + metadataBytes, 0)
     if (bytes > APPEND_BYTES_MAX) {
       const message = `One append holds up to ${APPEND_BYTES_MAX} bytes, and this one has ${bytes}.`
       return { type: 'refused', reason: 'too_large', message }

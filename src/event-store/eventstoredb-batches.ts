@@ -11,8 +11,8 @@
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
-import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { ExpectedRevision } from './event-store.ts'
+import { type Appended, appendAnswer, appendMessage } from './eventstoredb-append-message.ts'
 import { type LogClient, openBatches } from './eventstoredb-connection.ts'
 import { OutOfTime, within } from './eventstoredb-deadline.ts'
 import { AppendFailed } from './eventstoredb-errors.ts'
@@ -25,47 +25,58 @@ const streams: typeof import('@eventstore/db-client/generated/streams_pb.js') =
 const shared: typeof import('@eventstore/db-client/generated/shared_pb.js') =
   require('@eventstore/db-client/generated/shared_pb.js')
 
-export interface Appended {
-  readonly revision: number
-  readonly position: bigint | undefined
-}
-
 interface Pending {
   readonly resolve: (answer: Appended) => void
   readonly reject: (error: unknown) => void
-  readonly timer: NodeJS.Timeout
+  readonly deadlineMs: number
+  /** By performance.now(). */
+  readonly overdueAt: number
 }
 
-const streamOf = new WeakMap<LogClient, Promise<BatchStream>>()
+interface Opening {
+  readonly batches: Promise<BatchStream>
+  /** Once it is open. */
+  open: BatchStream | undefined
+}
+
+const openings = new WeakMap<LogClient, Opening>()
 
 /** Rejects with AppendFailed, OutOfTime or what the client throws when it finds no server. */
-export async function sendAppend(
+export function sendAppend(
   client: LogClient,
   stream: string,
   expected: ExpectedRevision,
   events: readonly EventToSend[],
   deadlineMs: number,
 ): Promise<Appended> {
-  let opening = streamOf.get(client)
-  if (opening === undefined) {
-    opening = openBatches(client).then((duplex) => new BatchStream(duplex, forget))
-    const forget = () => {
-      if (streamOf.get(client) === opening) streamOf.delete(client)
-    }
-    opening.catch(forget)
-    streamOf.set(client, opening)
-  }
+  const opening = openings.get(client) ?? openFor(client)
+  if (opening.open !== undefined) return opening.open.send(stream, expected, events, deadlineMs)
   // Looking for a node may take the client much longer than any deadline.
-  const batches = await within(opening, deadlineMs, 'looking for a node')
-  return batches.send(stream, expected, events, deadlineMs)
+  return within(opening.batches, deadlineMs, 'looking for a node').then((batches) =>
+    batches.send(stream, expected, events, deadlineMs),
+  )
+}
+
+function openFor(client: LogClient): Opening {
+  const forget = () => {
+    if (openings.get(client) === opening) openings.delete(client)
+  }
+  const batches = openBatches(client, answerIn).then((duplex) => {
+    opening.open = new BatchStream(duplex, forget)
+    return opening.open
+  })
+  const opening: Opening = { batches, open: undefined }
+  batches.catch(forget)
+  openings.set(client, opening)
+  return opening
 }
 
 /** Once nothing is pending on this client any more, or the deadline of all that is has passed. */
 export async function appendsSettled(client: LogClient, deadlineMs: number): Promise<void> {
-  const opening = streamOf.get(client)
+  const opening = openings.get(client)
   if (opening === undefined) return
   try {
-    const settling = opening.then((batches) => batches.settled())
+    const settling = opening.batches.then((batches) => batches.settled())
     await within(settling, deadlineMs, 'settling')
   } catch {
     // It never opened.
@@ -74,23 +85,25 @@ export async function appendsSettled(client: LogClient, deadlineMs: number): Pro
 
 class BatchStream {
   readonly #duplex: Duplex
+  /** In the order of sending. */
   readonly #pending = new Map<string, Pending>()
+  /** Of a UUID everything but its last twelve digits, which count: no other node may use the same. */
+  readonly #ids = randomUUID().slice(0, 24)
+  #sent = 0
+  #timer: NodeJS.Timeout | undefined
   #onSettled: (() => void) | undefined
 
   constructor(duplex: Duplex, onOver: () => void) {
     this.#duplex = duplex
     const over = (error: unknown) => {
       onOver()
-      for (const { reject, timer } of this.#pending.values()) {
-        clearTimeout(timer)
-        reject(error)
-      }
+      for (const { reject } of this.#pending.values()) reject(error)
       this.#pending.clear()
-      this.#onSettled?.()
+      this.#becameIdle()
       // The half that we write would stay open after the server's end, and the client's dispose() would wait for it.
       duplex.destroy()
     }
-    duplex.on('data', (answer: BatchAppendResp) => this.#hear(answer))
+    duplex.on('data', (answer: Answer) => this.#hear(answer))
     duplex.on('error', over)
     for (const end of ['end', 'close'] as const) duplex.on(end, () => over(new Error('the server ended the appends')))
   }
@@ -101,14 +114,11 @@ class BatchStream {
     events: readonly EventToSend[],
     deadlineMs: number,
   ): Promise<Appended> {
-    const id = randomUUID()
+    const id = this.#ids + (++this.#sent).toString(16).padStart(12, '0')
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#take(id)
-        reject(new OutOfTime(`no answer within ${deadlineMs} ms`))
-      }, deadlineMs)
-      this.#pending.set(id, { resolve, reject, timer })
-      this.#duplex.write(requestOf(id, stream, expected, events))
+      this.#pending.set(id, { resolve, reject, deadlineMs, overdueAt: performance.now() + deadlineMs })
+      this.#timer ??= setTimeout(this.#giveUpOverdue, deadlineMs)
+      this.#duplex.write(appendMessage(id, stream, expected, events))
     })
   }
 
@@ -122,57 +132,53 @@ class BatchStream {
   #take(id: string): Pending | undefined {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
-    clearTimeout(pending?.timer)
-    if (this.#pending.size === 0) this.#onSettled?.()
+    if (this.#pending.size === 0) this.#becameIdle()
     return pending
   }
 
-  /** An answer that nobody waits for came late, or twice. */
-  #hear(answer: BatchAppendResp): void {
-    const pending = this.#take(answer.getCorrelationId()?.getString() ?? '')
-    if (pending === undefined) return
-    const success = answer.getSuccess()
-    if (success === undefined) {
-      pending.reject(failureIn(answer))
-      return
+  #becameIdle(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#onSettled?.()
+  }
+
+  /** One timer looks after all: what was sent first is overdue first. */
+  readonly #giveUpOverdue = (): void => {
+    this.#timer = undefined
+    const now = performance.now()
+    for (const [id, { reject, deadlineMs, overdueAt }] of this.#pending) {
+      // A timer may fire up to a millisecond early.
+      if (overdueAt > now + 1) {
+        this.#timer = setTimeout(this.#giveUpOverdue, overdueAt - now)
+        return
+      }
+      this.#take(id)
+      reject(new OutOfTime(`no answer within ${deadlineMs} ms`))
     }
-    const position = success.getPosition()?.getCommitPosition()
-    pending.resolve({
-      revision: Number(success.getCurrentRevision()),
-      position: position === undefined ? undefined : BigInt(position),
-    })
+  }
+
+  /** An answer that nobody waits for came late, or twice. */
+  #hear({ correlationId, told }: Answer): void {
+    const pending = this.#take(correlationId)
+    if (told instanceof AppendFailed) pending?.reject(told)
+    else pending?.resolve(told)
   }
 }
 
-function requestOf(
-  id: string,
-  stream: string,
-  expected: ExpectedRevision,
-  events: readonly EventToSend[],
-): BatchAppendReq {
-  const options = new streams.BatchAppendReq.Options().setStreamIdentifier(
-    new shared.StreamIdentifier().setStreamName(Buffer.from(stream)),
-  )
-  if (expected === 'no_stream') options.setNoStream(new shared.Empty())
-  else options.setStreamPosition(String(expected))
-  const proposed = events.map((event) => {
-    const message = new streams.BatchAppendReq.ProposedMessage()
-      .setId(new shared.UUID().setString(event.id))
-      .setData(event.data)
-    if (event.metadata !== undefined) message.setCustomMetadata(event.metadata)
-    message.getMetadataMap().set('type', event.type).set('content-type', 'application/json')
-    return message
-  })
-  return new streams.BatchAppendReq()
-    .setCorrelationId(new shared.UUID().setString(id))
-    .setOptions(options)
-    .setProposedMessagesList(proposed)
-    .setIsFinal(true)
+interface Answer {
+  readonly correlationId: string
+  readonly told: Appended | AppendFailed
+}
+
+/** What it throws fails the call, and ends no process: the client calls it. */
+function answerIn(bytes: Uint8Array): Answer {
+  const { correlationId, appended } = appendAnswer(bytes)
+  return { correlationId, told: appended ?? failureIn(streams.BatchAppendResp.deserializeBinary(bytes)) }
 }
 
 const DETAILS = 'event_store.client.'
 
-function failureIn(answer: BatchAppendResp): AppendFailed {
+function failureIn(answer: InstanceType<typeof streams.BatchAppendResp>): AppendFailed {
   const status = answer.getError()
   const message = status?.getMessage() ?? 'an answer without content'
   const details = status?.getDetails()

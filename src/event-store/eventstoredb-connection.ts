@@ -66,12 +66,17 @@ export async function serverVersion(client: LogClient): Promise<string> {
   return (await insideOf(client).capabilities).serverVersion
 }
 
-/** The long call for appends, on the node that the client has chosen. A failure of the call moves the client on. */
-export function openBatches(client: LogClient): Promise<Duplex> {
+/** The long call for appends on the node that the client has chosen: messages as bytes, answers as `read` reads them. */
+export function openBatches(client: LogClient, read: (answer: Uint8Array) => unknown): Promise<Duplex> {
   const inside = insideOf(client)
+  const [metadata, options] = inside.callArguments({}, { deadline: Number.POSITIVE_INFINITY })
   const open = (grpc: GrpcClient) =>
-    grpc.batchAppend(...inside.callArguments({}, { deadline: Number.POSITIVE_INFINITY }))
+    grpc.makeBidiStreamRequest(StreamsService.batchAppend.path, asItIs, read, metadata, options)
   return inside.GRPCStreamCreator(StreamsClient, 'append', open)()
+}
+
+function asItIs(bytes: Buffer): Buffer {
+  return bytes
 }
 
 export interface SubscriptionCall extends Readable {
@@ -154,7 +159,7 @@ interface ClientInside {
 }
 
 interface GrpcClient {
-  batchAppend(...args: readonly unknown[]): Duplex
+  makeBidiStreamRequest(...args: readonly unknown[]): Duplex
   makeServerStreamRequest(...args: readonly unknown[]): SubscriptionCall
 }
 

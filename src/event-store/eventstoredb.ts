@@ -44,6 +44,8 @@ export interface EventStoreDbOptions {
   readonly connectionString: string
   /** An append without an answer for so long is unknown; a read looks for a node that answers for so long. */
   readonly appendDeadlineMs?: number
+  /** A server that takes longer for its version, or for a subscription, does not answer. */
+  readonly openDeadlineMs?: number
   /** Between two tries of a lost subscription, doubling up to the maximum. */
   readonly backOffMs?: number
   readonly backOffMsMax?: number
@@ -62,7 +64,7 @@ export interface EventStoreDbOptions {
  * is too old, or holds something else where the log should begin.
  */
 export async function openEventStoreDb(options: EventStoreDbOptions): Promise<EventStore> {
-  const { connectionString, appendDeadlineMs = 5_000 } = options
+  const { connectionString, appendDeadlineMs = 5_000, openDeadlineMs = 5_000 } = options
   const { now = Date.now, random = Math.random, newLogId = randomUUID } = options
   const connections = ['append', 'read', 'notice'].map(() => new Connection(connectionString))
   const [forAppends, forReads, forNotices] = connections as [Connection, Connection, Connection] // made one line above
@@ -80,7 +82,7 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   const notices = new Notices({
     connection: forNotices,
     reads,
-    confirmMs: appendDeadlineMs,
+    confirmMs: openDeadlineMs,
     backOffMs: options.backOffMs ?? 1_000,
     backOffMsMax: options.backOffMsMax ?? 30_000,
     signOfLifeMs: options.signOfLifeMs ?? 10_000,
@@ -93,7 +95,7 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
     wake: () => wakes.wake(),
   })
   try {
-    await assertServer(forReads, connectionString, appendDeadlineMs)
+    await assertServer(forReads, connectionString, openDeadlineMs)
     const identity = await identify(appends, reads, () => {
       if (options.mustExist)
         throw new LogError('log_missing', `there is no log at ${withoutPassword(connectionString)}`)

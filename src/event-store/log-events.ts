@@ -12,6 +12,18 @@ export const LOG_EVENT_SCHEMAS = {
     facts: z.strictObject({ logId: z.string(), timeline: z.int().min(1) }),
     content: z.strictObject({}),
   },
+  /** In `admin`: from now on the reconciler goes so far with the operations of a kind. The newest of a kind counts. */
+  ReconcilerModeChanged: {
+    version: 1,
+    facts: z.strictObject({ kind: z.string(), mode: z.enum(['enforce', 'observe', 'off']) }),
+    content: z.strictObject({ reason: z.string() }),
+  },
+  /** In `admin`: somebody looked at what the breaker holds of a kind; whoever is suspect by its `at` may be reconciled. */
+  ReconcilerBreakerReleased: {
+    version: 1,
+    facts: z.strictObject({ kind: z.string() }),
+    content: z.strictObject({ reason: z.string() }),
+  },
   /** In `cursors-<workspace>/<owner>`: how far the named consumer has confirmed the owner's completions. */
   CursorMoved: {
     version: 1,
@@ -36,7 +48,7 @@ export interface RecordedLogEvent {
   readonly metadata: EventMetadata
 }
 
-/** The metadata of an event that the log writes on its own account. */
-export function logEventMetadata(commandType: string, commandId: string, at: number): EventMetadata {
-  return { commandId, commandType, commandDigest: '', index: 0, count: 1, at, actor: 'verdict', ruleset: RULESET }
+/** The metadata of an event that the log writes on its own account, or on that of somebody who may. */
+export function logEventMetadata(commandType: string, commandId: string, at: number, actor = 'verdict'): EventMetadata {
+  return { commandId, commandType, commandDigest: '', index: 0, count: 1, at, actor, ruleset: RULESET }
 }

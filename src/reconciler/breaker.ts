@@ -18,8 +18,10 @@ export interface OpenBreaker {
   readonly active: number
 }
 
+/** On record: every node of the log knows it. */
 export interface Release {
   readonly at: number
+  readonly actor: string
   readonly reason: string
 }
 
@@ -27,7 +29,7 @@ export function isTooMuch(suspects: number, active: number, { operationsMax, sha
   return suspects > Math.max(operationsMax, shareMax * active)
 }
 
-/** The breakers of one node. Lost with their process: what opened one opens it again in the next pass. */
+/** The breakers of one node. Lost with their process: what opened one opens it again in the next pass, but for what was released. */
 export class Breakers {
   readonly #limits: BreakerLimits
   readonly #open = new Map<string, OpenBreaker>()
@@ -54,10 +56,20 @@ export class Breakers {
     this.#open.set(breaker.kind, breaker)
   }
 
-  /** Whether it was open. What is suspect now may then be reconciled; what comes later is weighed anew. */
-  release(kind: string, reason: string, now: number): boolean {
-    const wasOpen = this.#open.delete(kind)
-    if (wasOpen) this.#releases.set(kind, { at: now, reason })
-    return wasOpen
+  /**
+   * What is suspect by then may be reconciled; what comes later is weighed anew. The kinds whose breaker was open and is
+   * closed by it.
+   */
+  released(releases: ReadonlyMap<string, Release>): readonly string[] {
+    const closed: string[] = []
+    for (const [kind, release] of releases) {
+      if (this.#releases.get(kind)?.at === release.at) continue
+      this.#releases.set(kind, release)
+      const open = this.#open.get(kind)
+      if (open === undefined || open.openedAt > release.at) continue
+      this.#open.delete(kind)
+      closed.push(kind)
+    }
+    return closed
   }
 }

@@ -1,88 +1,117 @@
 /**
- * Who may have to be judged: what the reconciler asks the read side, as plain rows. A row may lag behind the log; whatever
- * happened since wins when the command is decided.
+ * Who may have to be judged: what the reconciler asks the read model `liveness`, over a port. A row may lag behind the log;
+ * whatever happened since wins when the command is decided.
  */
-import type { Deadline } from '../authority/deadlines.ts'
+
+import type {
+  LivenessQuestions,
+  LivenessScope,
+  OverdueWait,
+  PageEnd,
+  ThreatenedOperation,
+} from '../../projections/liveness-questions.ts'
 import type { DeadlineRule } from '../authority/events.ts'
-import type { Policy } from '../authority/lifecycle-policy.ts'
-import type { Operation } from '../authority/operation.ts'
-import type { ActiveStatus } from '../authority/status.ts'
 
 /** An active operation with what its facts say of its earliest deadline. */
-export interface Candidate {
-  readonly workspace: string
-  readonly owner: string
-  readonly id: string
-  readonly number: number
-  readonly kind: string
-  readonly status: ActiveStatus
-  readonly attempt: number
-  readonly policy: Policy | null
-  readonly deadline: Deadline
-  readonly lastRevision: number
-  readonly lastSignAt?: number
-  readonly isCancelRequested: boolean
-  readonly attention: Operation['attention']
-}
-
+export type Candidate = ThreatenedOperation
 /** Whom a question is about; what is not named is not restricted. */
-export interface Scope {
-  readonly kinds?: readonly string[]
-  readonly owners?: readonly string[]
-  readonly workspaces?: readonly string[]
+export type Scope = LivenessScope
+
+type QuestionName = keyof LivenessQuestions
+type ParametersOf<N extends QuestionName> = Parameters<LivenessQuestions[N]> extends [unknown, ...infer P] ? P : never
+
+export interface AskRowsOptions {
+  /** The answer is to rest on everything up to here. */
+  readonly atLeast: bigint
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
 }
 
-/** A wait that nobody ended although its deadline has passed. */
-export interface OverdueWait {
-  readonly workspace: string
-  readonly owner: string
-  readonly waitId: string
-  readonly deadlineAt: number
-}
+/** Asks a question of liveness-questions.ts by its name. Rejects when the rows are not there in time. */
+export type AskRows = <N extends QuestionName>(
+  name: N,
+  parameters: ParametersOf<N>,
+  options: AskRowsOptions,
+) => Promise<{ readonly answer: ReturnType<LivenessQuestions[N]>; readonly position: bigint }>
 
-export interface LogTimes {
-  /** The newest `at` that any event bears. */
-  readonly newestAt: number
-  /** Of the last event that arrived as it was written: its `at`, and this node's time when it came. */
-  readonly live?: { readonly at: number; readonly arrivedAt: number }
-}
+/** Rows in one answer. */
+export const PAGE = 1_000
+/** A sweep later they may have come further. */
+const ANSWER_MS_MAX = 10_000
 
-export interface Candidates {
-  /** Ends when the rows rest on everything up to this position; rejects when that takes too long. */
-  reach(position: bigint): Promise<void>
-  /** Late or due by then, earliest deadline first; page after page, `after` being the last of the page before. */
-  suspects(until: number, scope: Scope, limit: number, after?: Candidate): Promise<readonly Candidate[]>
+export class Candidates {
+  readonly #ask: AskRows
+  /** What the answers of the pass at hand rest on at least. */
+  #reached = 0n
+
+  constructor(ask: AskRows) {
+    this.#ask = ask
+  }
+
+  /**
+   * Waits until the rows rest on all that is wanted, or, when that takes too long, at least on what is needed: else it
+   * rejects. Gives the newest time that any event bears.
+   */
+  async reach(wanted: bigint, needed: bigint, signal: AbortSignal): Promise<number> {
+    this.#reached = wanted
+    try {
+      return await this.#answer('newestTimeAsked', [], signal)
+    } catch (error) {
+      const position = positionOf(error)
+      if (signal.aborted || position === undefined || position < needed) throw error
+      this.#reached = needed
+      return await this.#answer('newestTimeAsked', [], signal)
+    }
+  }
+
+  /** Due by then, earliest deadline first. */
+  due(until: number, scope: Scope, signal: AbortSignal): AsyncIterable<Candidate> {
+    return pages((last) => {
+      const after = last && { ...last, at: last.deadline.deadlineAt }
+      return this.#answer('dueAsked', [until, scope, PAGE, after && endOf(after)], signal)
+    }, signal)
+  }
+
+  /** Late and not due by then. */
+  late(until: number, scope: Scope, signal: AbortSignal): AsyncIterable<Candidate> {
+    return pages((last) => {
+      const after = last && { ...last, at: last.deadline.lateAt ?? last.deadline.deadlineAt }
+      return this.#answer('lateAsked', [until, scope, PAGE, after && endOf(after)], signal)
+    }, signal)
+  }
+
   /** Under attention, though no deadline has passed by then. */
-  recovered(until: number, scope: Scope, limit: number): Promise<readonly Candidate[]>
+  recovered(until: number, scope: Scope, signal: AbortSignal): AsyncIterable<Candidate> {
+    return pages((last) => {
+      return this.#answer(
+        'recoveredAsked',
+        [until, scope, PAGE, last && { stream: last.stream, number: last.number }],
+        signal,
+      )
+    }, signal)
+  }
+
   /** The first deadline behind this time, of operations and waits. */
-  earliestDue(after: number): Promise<number | undefined>
-  activeByKind(): Promise<ReadonlyMap<string, number>>
-  overdueWaits(until: number, scope: Scope, limit: number): Promise<readonly OverdueWait[]>
-  logTimes(): Promise<LogTimes>
-  /** Calls the listener with each deadline as it comes to be known. Returns the way to stop. */
-  onDeadline(listener: (dueAt: number) => void): () => void
-}
+  earliestDue(after: number, signal: AbortSignal): Promise<number | undefined> {
+    return this.#answer('earliestDueAsked', [after], signal)
+  }
 
-/** The order of suspects: deadline, then place, so that pages neither repeat nor leave out. */
-export function compareCandidates(one: Candidate, other: Candidate): number {
-  return (
-    one.deadline.deadlineAt - other.deadline.deadlineAt ||
-    compareTexts(one.workspace, other.workspace) ||
-    compareTexts(one.owner, other.owner) ||
-    one.number - other.number
-  )
-}
+  activeByKind(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#answer('activeByKindAsked', [], signal)
+  }
 
-/** A row without a kind, such as a wait, lies in no scope that names kinds. */
-export function isWithin(
-  { kinds, owners, workspaces }: Scope,
-  { workspace, owner, kind }: { readonly workspace: string; readonly owner: string; readonly kind?: string },
-): boolean {
-  return (
-    (workspaces === undefined || workspaces.includes(workspace)) &&
-    (owners === undefined || owners.includes(owner)) &&
-    (kinds === undefined || (kind !== undefined && kinds.includes(kind)))
-  )
+  overdueWaits(until: number, scope: Scope, signal: AbortSignal): Promise<readonly OverdueWait[]> {
+    return this.#answer('overdueWaitsAsked', [until, scope, PAGE], signal)
+  }
+
+  async #answer<N extends QuestionName>(
+    name: N,
+    parameters: ParametersOf<N>,
+    signal: AbortSignal,
+  ): Promise<ReturnType<LivenessQuestions[N]>> {
+    const options = { atLeast: this.#reached, timeoutMs: ANSWER_MS_MAX, signal }
+    return (await this.#ask(name, parameters, options)).answer
+  }
 }
 
 /** Whether this attempt was brought to attention under this rule before. */
@@ -90,6 +119,26 @@ export function wasRaised({ attention }: Candidate, rule: DeadlineRule): boolean
   return attention.some((one) => one.rule === rule)
 }
 
-function compareTexts(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0
+/** What is found behind the last one that was found, until there is no more. */
+async function* pages(
+  page: (last: Candidate | undefined) => Promise<readonly Candidate[]>,
+  signal: AbortSignal,
+): AsyncGenerator<Candidate> {
+  for (let last: Candidate | undefined; ; ) {
+    signal.throwIfAborted()
+    const found = await page(last)
+    yield* found
+    last = found.at(-1)
+    if (found.length < PAGE) return
+  }
+}
+
+function endOf({ at, stream, number }: PageEnd): PageEnd {
+  return { at, stream, number }
+}
+
+/** An error that says how far the rows have come. */
+function positionOf(error: unknown): bigint | undefined {
+  const { position } = (typeof error === 'object' && error !== null ? error : {}) as { readonly position?: unknown }
+  return typeof position === 'bigint' ? position : undefined
 }

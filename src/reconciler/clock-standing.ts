@@ -1,7 +1,13 @@
 /** Whether this node's clock may judge: one that is behind the log, or apart from another node's, judges nobody. */
 
 import type { UnheardTime } from '../authority/grace.ts'
-import type { LogTimes } from './candidates.ts'
+
+export interface LogTimes {
+  /** The newest `at` that any event bears. */
+  readonly newestAt: number
+  /** Of an event of another node that arrived as it was written: its `at`, and this node's time when it came. */
+  readonly live?: { readonly at: number; readonly arrivedAt: number } | undefined
+}
 
 export type ClockStanding =
   | { readonly type: 'agrees' }

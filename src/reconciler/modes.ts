@@ -1,4 +1,4 @@
-/** How far the reconciler goes with a kind. Kept by the node; changeable while it runs. */
+/** How far the reconciler goes with a kind: as it is configured, or as an operator said since. */
 export const MODES = ['enforce', 'observe', 'off'] as const
 
 /** `enforce` acts; `observe` judges and counts, and changes nothing; `off` does not even judge. */
@@ -7,16 +7,19 @@ export type Mode = (typeof MODES)[number]
 export class Modes {
   readonly #byKind: Map<string, Mode>
 
-  constructor(modes: Readonly<Record<string, Mode>>) {
-    this.#byKind = new Map(Object.entries(modes))
+  constructor(configured: Readonly<Record<string, Mode>>) {
+    this.#byKind = new Map(Object.entries(configured))
   }
 
   of(kind: string): Mode {
     return this.#byKind.get(kind) ?? 'enforce'
   }
 
-  set(kind: string, mode: Mode): void {
-    this.#byKind.set(kind, mode)
+  /** What is on record counts more than what is configured. The kinds that go another way than before. */
+  recorded(modes: ReadonlyMap<string, Mode>): readonly string[] {
+    const changed = [...modes].filter(([kind, mode]) => this.of(kind) !== mode)
+    for (const [kind, mode] of modes) this.#byKind.set(kind, mode)
+    return changed.map(([kind]) => kind)
   }
 
   /** The kinds for which something was said. */

@@ -29,7 +29,7 @@ export interface PassReport extends FindingCounts {
   /** Nothing was changed; the counts tell what would have been. */
   readonly dryRun: boolean
   /** Why nobody was judged, where nobody was. */
-  readonly abstained?: 'clock_behind' | 'clock_apart' | 'rows_behind'
+  readonly abstained?: 'clock_behind' | 'clock_apart' | 'rows_behind' | 'orders_unread'
   /** Operations whose deadline has passed. The counts of what became of them add up to it. */
   readonly candidates: number
   readonly attentionRaised: number

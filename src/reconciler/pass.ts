@@ -7,9 +7,10 @@
  */
 import type { CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
+import type { DeadlineRule } from '../authority/events.ts'
 import type { UnheardTime } from '../authority/grace.ts'
 import type { Breakers, OpenBreaker } from './breaker.ts'
-import { type Candidate, type Scope, wasRaised } from './candidates.ts'
+import { type Candidate, PAGE, type Scope, wasRaised } from './candidates.ts'
 import { type Finding, PassNotes, type PassReport } from './pass-report.ts'
 import { type Judged, type SurveyParts, survey } from './survey.ts'
 
@@ -26,7 +27,11 @@ export interface PassParts extends SurveyParts {
   readonly onBreakerOpen: (breaker: OpenBreaker) => void
 }
 
-export interface PassRequest extends Scope {
+export interface PassRequest {
+  /** Whom it is about; what is not named is not restricted. */
+  readonly kinds?: readonly string[]
+  readonly owners?: readonly string[]
+  readonly workspaces?: readonly string[]
   /** Operations that are reconciled at most; the others are skipped. */
   readonly limit?: number
   /** Judge and count, change nothing. */
@@ -45,7 +50,6 @@ export interface PassOutcome {
 
 const ACTOR = 'reconciler'
 const COMMANDS_AT_ONCE = 256
-const DUTIES_MAX = 10_000
 
 export async function runPass(
   parts: PassParts,
@@ -53,7 +57,7 @@ export async function runPass(
   moment: { readonly now: number; readonly unheard: readonly UnheardTime[] },
   signal: AbortSignal,
 ): Promise<PassOutcome> {
-  const judged = await survey(parts, request, moment, signal)
+  const judged = await survey(parts, scopeOf(request), moment, signal)
   const pass = new Pass(parts, request, moment.now, signal)
   const held = await pass.weigh(judged)
   await pass.deal(judged, held)
@@ -101,7 +105,7 @@ class Pass {
     const held = new Set(breakers.open.map(({ kind }) => kind))
     const inQuestion = [...dead].filter((kind) => breakers.isTooMuch(suspects.get(kind) ?? 0, 0))
     if (inQuestion.length === 0) return held
-    const active = await candidates.activeByKind()
+    const active = await candidates.activeByKind(this.#signal)
     for (const kind of inQuestion) {
       const count = suspects.get(kind) ?? 0
       const ofAll = active.get(kind) ?? count
@@ -170,10 +174,11 @@ class Pass {
 
   async clearAttention(): Promise<void> {
     const { candidates, modes } = this.#parts
-    const recovered = await candidates.recovered(this.#now, this.#request, DUTIES_MAX)
-    const raised = recovered
-      .filter(({ kind }) => modes.of(kind) === 'enforce')
-      .flatMap((candidate) => candidate.attention.filter((one) => one.raised).map(({ rule }) => ({ candidate, rule })))
+    const raised: { readonly candidate: Candidate; readonly rule: DeadlineRule }[] = []
+    for await (const candidate of candidates.recovered(this.#now, scopeOf(this.#request), this.#signal)) {
+      if (modes.of(candidate.kind) !== 'enforce') continue
+      for (const one of candidate.attention) if (one.raised) raised.push({ candidate, rule: one.rule })
+    }
     await this.#each(raised, async ({ candidate, rule }) => {
       const result = await this.#send(candidate, { type: 'ClearAttention', id: candidate.id, rule })
       if (result.type === 'answered') this.#notes.attentionCleared++
@@ -181,7 +186,9 @@ class Pass {
   }
 
   async expireWaits(): Promise<void> {
-    const overdue = await this.#parts.candidates.overdueWaits(this.#now, this.#request, DUTIES_MAX)
+    const overdue = await this.#parts.candidates.overdueWaits(this.#now, scopeOf(this.#request), this.#signal)
+    // There may be more than fit into one answer.
+    if (overdue.length === PAGE) this.#nextAt = this.#now
     await this.#each(overdue, async (wait) => {
       const result = await this.#send(wait, { type: 'ExpireWait', waitId: wait.waitId })
       if (result.type === 'answered') this.#notes.waitsExpired++
@@ -232,6 +239,10 @@ class Pass {
     const reasonCode = verdict.type === 'reconcile' ? { reasonCode: verdict.reasonCode } : {}
     this.#notes.add({ workspace, owner, id, kind, rule: deadline.rule, finding, ...reasonCode })
   }
+}
+
+function scopeOf({ kinds, owners, workspaces }: PassRequest): Scope {
+  return { kinds, owners, workspaces }
 }
 
 const OUTDATED: ReadonlySet<string> = new Set(['evidence_outdated', 'retry_not_allowed', 'not_found', 'owner_retired'])

@@ -1,17 +1,18 @@
 /**
- * The reconciler of one node: wakes at the earliest deadline there is, looks whether it could be heard, and does one pass.
+ * The reconciler of one node: wakes at the earliest deadline that it knows of, looks whether it could be heard, and does one pass.
  * Nothing that it knows is a source of truth: two of them over one log are harmless, one that dies leaves nothing behind.
  *
  *     start -> (rows caught up, clocks agree?) -> pass -> sleep until the next deadline, or one sweep -> pass ... -> stop
  */
 
 import type { UnheardTime } from '../authority/grace.ts'
-import { type Clock, sleep } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
+import type { OrderedBy, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
-import type { Candidates } from './candidates.ts'
-import { type ClockStanding, clockStanding } from './clock-standing.ts'
+import { type AskRows, Candidates } from './candidates.ts'
+import { type ClockStanding, clockStanding, type LogTimes } from './clock-standing.ts'
 import { Hearing } from './hearing.ts'
 import { type Mode, Modes } from './modes.ts'
 import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
@@ -35,7 +36,12 @@ export interface ReconcilerLog {
 }
 
 export interface ReconcilerParts {
-  readonly candidates: Candidates
+  /** Asks the read model `liveness`. */
+  readonly ask: AskRows
+  /** Of the last thing that this node knows to be in the log: judged is by rows that show it. */
+  readonly knownPosition: () => bigint
+  /** When an event of another node came that had just been written. */
+  readonly liveTime: () => LogTimes['live']
   readonly send: SendCommand
   readonly clock: Clock
   /** From 0 to 1. */
@@ -45,8 +51,17 @@ export interface ReconcilerParts {
   /** Whether the log takes what is heard. */
   readonly isReachable: () => boolean
   readonly witnesses: Readonly<Record<string, Witness>>
+  /** As configured; what is on record counts more. */
   readonly modes: Readonly<Record<string, Mode>>
+  readonly orders: Orders
   readonly log: ReconcilerLog
+}
+
+/** What operators said, on record in the log. */
+export interface Orders {
+  read(): Promise<RecordedOrders>
+  record(order: ReconcilerOrder, by: OrderedBy): Promise<RecordedOrders>
+  onOthers(listener: () => void): () => void
 }
 
 export interface ReconcilerStatus {
@@ -59,23 +74,26 @@ export interface ReconcilerStatus {
   readonly unheard: readonly UnheardTime[]
 }
 
-/** A sweep later they may have come further. */
-const REACH_MS_MAX = 10_000
+/** Who only opens a log to say something and go is not kept by read models that begin to follow. */
+const FIRST_PASS_MS = 1_000
 
 export class Reconciler {
   readonly #parts: ReconcilerParts
+  readonly #candidates: Candidates
   readonly #breakers: Breakers
   readonly #modes: Modes
   readonly #hearing: Hearing
   readonly #loop: Periodic
   readonly #unwatch: () => void
+  #isBehind = false
   #clock: ClockStanding = { type: 'agrees' }
   #position = 0n
   #lastPass: PassReport | undefined
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
-    const { clock, settings, mark, isReachable, log, candidates, modes } = parts
+    const { clock, settings, mark, isReachable, log, ask, modes, orders } = parts
+    this.#candidates = new Candidates(ask)
     this.#breakers = new Breakers(settings.breaker)
     this.#modes = new Modes(modes)
     this.#hearing = new Hearing({
@@ -92,13 +110,18 @@ export class Reconciler {
       intervalMaxMs: settings.sweepMs,
       onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
     })
-    this.#unwatch = candidates.onDeadline((dueAt) => this.#loop.wakeWithin(dueAt - clock.now()))
+    this.#unwatch = orders.onOthers(() => this.#loop.wakeWithin(0))
   }
 
-  /** The first pass comes at once. Twice is once; after `stop` it does nothing. */
+  /** The first pass comes soon. Twice is once; after `stop` it does nothing. */
   start(): void {
     this.#hearing.start()
-    this.#loop.start()
+    this.#loop.start(FIRST_PASS_MS)
+  }
+
+  /** A deadline that somebody came to know of: it is met on time, and not when the next sweep finds it. */
+  expect(dueAt: number): void {
+    this.#loop.wakeWithin(dueAt - this.#parts.clock.now())
   }
 
   /** Breaks off the pass that is under way. Twice is once, and before `start` as well. */
@@ -117,25 +140,28 @@ export class Reconciler {
     })
   }
 
-  /** How far it goes with a kind; from the next pass on, when one is given. */
-  mode(kind: string, mode?: Mode): Mode {
-    if (mode !== undefined && mode !== this.#modes.of(kind)) {
-      this.#modes.set(kind, mode)
-      this.#parts.log.info({ kind, mode }, 'the reconciler was told how far to go')
-      this.#loop.wakeWithin(0)
-    }
+  /** How far it goes with a kind, as far as this node knows. */
+  modeOf(kind: string): Mode {
     return this.#modes.of(kind)
   }
 
-  /** Closes the open breaker of a kind: what is suspect by now may be reconciled. False when it was not open. */
-  release(kind: string, reason: string): boolean {
-    const { clock, log } = this.#parts
-    const wasOpen = this.#breakers.release(kind, reason, clock.now())
-    if (wasOpen) {
-      log.warn({ kind, reason, code: 'reconciler_breaker_released' }, 'the breaker of a kind was released')
-      this.#loop.wakeWithin(0)
-    }
-    return wasOpen
+  /**
+   * How far to go with a kind from now on: on record in the log, so every node that runs goes by it from its next pass on, and
+   * every one that starts. Throws OrderNotRecorded, and RangeError for what is no order.
+   */
+  async changeMode(kind: string, mode: Mode, by: OrderedBy): Promise<void> {
+    this.#heed(await this.#parts.orders.record({ type: 'mode', kind, mode }, by))
+    this.#loop.wakeWithin(0)
+  }
+
+  /**
+   * Lets the breaker of a kind go, on record as well: what is suspect by now may be reconciled by any node. False when it was
+   * not open on this one. Throws OrderNotRecorded, and RangeError for what is no order.
+   */
+  async release(kind: string, by: OrderedBy): Promise<boolean> {
+    const closed = this.#heed(await this.#parts.orders.record({ type: 'release', kind }, by))
+    this.#loop.wakeWithin(0)
+    return closed.includes(kind)
   }
 
   /** Stretches of time in which nobody could be heard, up to now. */
@@ -158,29 +184,24 @@ export class Reconciler {
 
   /** A pass of the loop; in how many ms the next is needed. */
   async #sweep(signal: AbortSignal): Promise<number> {
-    const { candidates, clock } = this.#parts
     const { report, nextAt } = await this.#pass({}, signal)
     if (report.abstained !== undefined) return this.#parts.settings.sweepMs
-    const due = await candidates.earliestDue(report.at)
-    return Math.min(nextAt, due ?? Number.POSITIVE_INFINITY) - clock.now()
+    const due = await this.#candidates.earliestDue(report.at, signal)
+    return Math.min(nextAt, due ?? Number.POSITIVE_INFINITY) - this.#parts.clock.now()
   }
 
   async #pass(request: PassRequest, signal: AbortSignal): Promise<PassOutcome> {
-    const { candidates, clock, settings } = this.#parts
+    const { clock, settings, liveTime } = this.#parts
     signal.throwIfAborted()
     const abstain = (why: NonNullable<PassReport['abstained']>): PassOutcome => {
       const report = new PassNotes().report(clock.now(), request.dryRun === true, why)
       this.#lastPass = report
       return { report, nextAt: Number.POSITIVE_INFINITY, position: this.#position }
     }
-    try {
-      await this.#reached(signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      this.#parts.log.warn({ error: String(error) }, 'the rows of the reconciler are behind the log: nobody is judged')
-      return abstain('rows_behind')
-    }
-    const times = await candidates.logTimes()
+    if (!(await this.#isTold(signal))) return abstain('orders_unread')
+    const newestAt = await this.#reached(signal)
+    if (newestAt === undefined) return abstain('rows_behind')
+    const times = { newestAt, live: liveTime() }
     // Both at one moment: what was not heard, and what time it is.
     const { unheard } = this
     const now = clock.now()
@@ -192,6 +213,7 @@ export class Reconciler {
     if (standing.type !== 'agrees') return abstain(standing.type === 'behind' ? 'clock_behind' : 'clock_apart')
     const parts = {
       ...this.#parts,
+      candidates: this.#candidates,
       witnessTimeoutMs: settings.witnessTimeoutMs,
       modes: this.#modes,
       breakers: this.#breakers,
@@ -205,18 +227,51 @@ export class Reconciler {
     return outcome
   }
 
-  /** The rows rest on all that this node knows of the log. */
-  async #reached(signal: AbortSignal): Promise<void> {
-    const { candidates, clock } = this.#parts
-    const over = new AbortController()
-    const tooLate = sleep(clock, REACH_MS_MAX, AbortSignal.any([signal, over.signal])).then(() => {
-      throw new Error(`they did not reach position ${this.#position} within ${REACH_MS_MAX} ms`)
-    })
+  /** It knows what operators said by now: who was told to leave a kind alone must not be too late to hear it. */
+  async #isTold(signal: AbortSignal): Promise<boolean> {
     try {
-      await Promise.race([candidates.reach(this.#position), tooLate])
-    } finally {
-      tooLate.catch(() => {})
-      over.abort()
+      this.#heed(await this.#parts.orders.read())
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#parts.log.warn({ error: String(error) }, 'orders to the reconciler could not be read: nobody is judged')
+      return false
+    }
+  }
+
+  /** The kinds whose breaker that closes. */
+  #heed({ modes, releases }: RecordedOrders): readonly string[] {
+    const { log } = this.#parts
+    for (const kind of this.#modes.recorded(modes)) {
+      log.info({ kind, mode: this.#modes.of(kind) }, 'the reconciler was told how far to go')
+    }
+    const closed = this.#breakers.released(releases)
+    for (const kind of closed) {
+      const { actor, reason } = releases.get(kind) ?? {}
+      log.warn({ kind, actor, reason, code: 'reconciler_breaker_released' }, 'the breaker of a kind was released')
+    }
+    return closed
+  }
+
+  /** The newest time in the log, once the rows rest on all that this node knows of it; undefined where they do not. */
+  async #reached(signal: AbortSignal): Promise<number | undefined> {
+    const { knownPosition, log } = this.#parts
+    const known = knownPosition()
+    try {
+      const newestAt = await this.#candidates.reach(
+        known > this.#position ? known : this.#position,
+        this.#position,
+        signal,
+      )
+      this.#isBehind = false
+      return newestAt
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!this.#isBehind) {
+        log.warn({ error: String(error) }, 'the rows of the reconciler are behind the log: nobody is judged')
+      }
+      this.#isBehind = true
+      return undefined
     }
   }
 

@@ -1,4 +1,7 @@
-/** The first half of a pass: everybody who is late or due, judged, their witnesses asked. Nothing is changed. */
+/**
+ * The first half of a pass: everybody who is due, judged, their witnesses asked. Where somebody seems dead, those of its kind
+ * that are late as well: they may be about to die of the same cause. Nothing is changed.
+ */
 import type { Clock } from '../runtime/clock.ts'
 import type { Candidate, Candidates, Scope } from './candidates.ts'
 import { judgeCandidate, type Moment, type Verdict } from './judgement.ts'
@@ -20,8 +23,9 @@ export interface Judged {
   readonly verdict: Verdict
 }
 
-const PAGE = 1_000
 const WITNESSES_AT_ONCE = 32
+/** So many kinds can be named in a question. */
+const KINDS_MAX = 100
 
 export async function survey(
   parts: SurveyParts,
@@ -29,29 +33,36 @@ export async function survey(
   moment: Omit<Moment, 'fraction'>,
   signal: AbortSignal,
 ): Promise<readonly Judged[]> {
-  const { candidates, witnesses, modes, fraction } = parts
+  const { candidates, modes, fraction } = parts
   const judged: Judged[] = []
   const toAsk: Candidate[] = []
-  let after: Candidate | undefined
-  for (;;) {
-    signal.throwIfAborted()
-    const page = await candidates.suspects(moment.now, scope, PAGE, after)
-    for (const candidate of page) {
-      const mayAsk = Object.hasOwn(witnesses, candidate.kind) && modes.of(candidate.kind) !== 'off'
-      const verdict = judgeCandidate(candidate, mayAsk ? undefined : null, { ...moment, fraction: fraction() })
-      if (verdict.type === 'ask') toAsk.push(candidate)
-      else judged.push({ candidate, verdict })
-    }
-    after = page.at(-1)
-    if (page.length < PAGE) break
+  for await (const candidate of candidates.due(moment.now, scope, signal)) {
+    const verdict = judgeCandidate(candidate, mayAsk(parts, candidate) ? undefined : null, {
+      ...moment,
+      fraction: fraction(),
+    })
+    if (verdict.type === 'ask') toAsk.push(candidate)
+    else judged.push({ candidate, verdict })
   }
   for (let i = 0; i < toAsk.length; i += WITNESSES_AT_ONCE) {
     signal.throwIfAborted()
-    judged.push(
-      ...(await Promise.all(toAsk.slice(i, i + WITNESSES_AT_ONCE).map((one) => testified(parts, one, moment, signal)))),
-    )
+    const some = toAsk.slice(i, i + WITNESSES_AT_ONCE)
+    judged.push(...(await Promise.all(some.map((one) => testified(parts, one, moment, signal)))))
+  }
+  const dead = new Set(
+    judged.filter(({ verdict }) => verdict.type === 'reconcile').map(({ candidate }) => candidate.kind),
+  )
+  const inDoubt = [...dead].filter((kind) => modes.of(kind) === 'enforce')
+  if (inDoubt.length === 0) return judged
+  const doubted = inDoubt.length > KINDS_MAX ? scope : { ...scope, kinds: inDoubt }
+  for await (const candidate of candidates.late(moment.now, doubted, signal)) {
+    judged.push({ candidate, verdict: judgeCandidate(candidate, null, { ...moment, fraction: fraction() }) })
   }
   return judged
+}
+
+function mayAsk({ witnesses, modes }: SurveyParts, { kind }: Candidate): boolean {
+  return Object.hasOwn(witnesses, kind) && modes.of(kind) !== 'off'
 }
 
 async function testified(

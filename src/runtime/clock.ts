@@ -23,7 +23,8 @@ export const SYSTEM_CLOCK: Clock = {
   monotonicNow: () => performance.now(),
   after(ms, call, isAwaited) {
     const timer = setTimeout(call, Math.min(Math.max(0, ms), TIMER_MS_MAX))
-    if (isAwaited === undefined) timer.unref()
+    // In browsers a timer is a number, and nothing has to end.
+    if (isAwaited === undefined && typeof timer === 'object') timer.unref()
     return () => clearTimeout(timer)
   },
 }

@@ -31,11 +31,11 @@ export class Periodic {
     this.#parts = parts
   }
 
-  /** The first pass comes at once. Twice is once; after `stop` it does nothing. */
-  start(): void {
+  /** The first pass comes in so many ms at the latest, by default at once. Twice is once; after `stop` it does nothing. */
+  start(firstMs = 0): void {
     if (this.#isStarted) return
     this.#isStarted = true
-    this.wakeWithin(0)
+    this.wakeWithin(firstMs)
   }
 
   /** The next pass comes in so many ms at the latest, but not before the shortest interval is over. */

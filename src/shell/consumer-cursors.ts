@@ -4,11 +4,12 @@
  */
 import type { Rejection } from '../authority/rejections.ts'
 import { decodeLogEvent, encodeEvents, type SaltSource } from '../event-store/event-codec.ts'
-import type { AppendResult, EventStore, NewEvent } from '../event-store/event-store.ts'
+import type { EventStore } from '../event-store/event-store.ts'
 import { GENESIS_HASH } from '../event-store/hash-chain.ts'
 import { logEventMetadata } from '../event-store/log-events.ts'
-import { type Clock, pause } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { type RandomSource, uuidV7 } from '../runtime/ids.ts'
+import { appendResolved } from './resolved-append.ts'
 
 export interface CursorParts {
   readonly store: EventStore
@@ -25,8 +26,6 @@ interface Cursors {
   readonly revision: number
   readonly hash: string
 }
-
-const RESEND_MS = 100
 
 export async function readCursor({ store }: Pick<CursorParts, 'store'>, stream: string, name: string): Promise<number> {
   return (await readCursors(store, stream)).byName.get(name) ?? 0
@@ -73,21 +72,6 @@ export async function moveCursor(
   }
   const message = `cursor ${name} lost ${parts.conflictsMax} races: try again`
   return { code: 'contention', message, facts: { name, sequence, retryable: true } }
-}
-
-/** An unknown append is sent again as it is, until the log says what became of it or the wait is over. */
-async function appendResolved(
-  { store, clock, unknownWaitMs }: CursorParts,
-  stream: string,
-  revision: number,
-  encoded: readonly NewEvent[],
-): Promise<AppendResult> {
-  const until = clock.monotonicNow() + unknownWaitMs
-  for (;;) {
-    const result = await store.append(stream, revision === -1 ? 'no_stream' : revision, encoded)
-    if (result.type !== 'unknown' || clock.monotonicNow() >= until) return result
-    await pause(clock, RESEND_MS)
-  }
 }
 
 async function readCursors(store: EventStore, stream: string): Promise<Cursors> {

@@ -33,6 +33,8 @@ export interface HotParts extends Omit<WriterParts, 'runEffect' | 'before' | 'se
   readonly settings: HotSettings
   /** Its size may have changed. */
   readonly onMoved: (registry: HotRegistry) => void
+  /** Told each deadline as it comes to be known. */
+  readonly onDeadline: ((dueAt: number) => void) | undefined
 }
 
 /** What a watcher is told. */
@@ -281,6 +283,7 @@ export class HotRegistry {
         this.leases.abort(effect.leaseEpoch, effect.cause)
         return
       case 'ScheduleDeadline':
+        if (effect.at !== undefined) this.#parts.onDeadline?.(effect.at)
         if ('waitId' in effect) this.#expireAt(effect.waitId, effect.at)
         return
       case 'ExposePeer':

@@ -29,6 +29,8 @@ export interface ShellParts {
   readonly log?: WarningLog
   /** Time in which nobody could be heard: what is shown is judged with the same grace as what is reconciled. Default: none. */
   readonly unheard?: () => readonly UnheardTime[]
+  /** Told each deadline of an operation or a wait as it comes to be known here; epoch ms. */
+  readonly onDeadline?: (dueAt: number) => void
 }
 
 export interface NodeParts extends ShellParts {

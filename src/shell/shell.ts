@@ -17,6 +17,7 @@ import type {
   RegistryOverview,
   WaitAnswer,
   WaitRequest,
+  WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
@@ -33,7 +34,7 @@ import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
 import { history, list, overview, snapshot } from './registry-reads.ts'
 import type { NodeParts, ShellParts } from './shell-parts.ts'
-import { onLease, outcome, wait } from './waiting.ts'
+import { onLease, outcome, wait, waitStanding } from './waiting.ts'
 
 export class Shell {
   readonly #parts: NodeParts
@@ -42,10 +43,11 @@ export class Shell {
   #closing: Promise<void> | undefined
 
   constructor(parts: ShellParts) {
-    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG } = parts
+    const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG, onDeadline } = parts
     const slots = new AppendSlots(clock, store.appendsAtOnce)
     const fates = new OpenFates(clock, { max: OPEN_FATES_MAX, ms: settings.limits.commandMemory.ms })
-    const registries = new Registries({ store, settings, clock, salts, slots, fates, snapshots, log }, settings)
+    const hotParts = { store, settings, clock, salts, slots, fates, snapshots, log, onDeadline }
+    const registries = new Registries(hotParts, settings)
     this.#parts = { ...parts, salts, log, registries, fates }
     this.#contradictions = new Contradictions({ registries, clock, log })
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
@@ -94,6 +96,11 @@ export class Shell {
    */
   wait(name: RegistryName, request: WaitRequest, options: SenderOptions = {}): Promise<Refusable<WaitAnswer>> {
     return wait(this.#parts, this.#door, name, request, options)
+  }
+
+  /** How a wait stands, now or as soon as it ends; asking never cancels it. */
+  waitStanding(name: RegistryName, waitId: string, signal?: AbortSignal): Promise<Refusable<WaitStanding>> {
+    return waitStanding(this.#parts, name, waitId, signal)
   }
 
   /** Entries of the completion feed above a sequence, with the watermark of the same moment; or a typed gap. */

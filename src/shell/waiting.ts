@@ -1,6 +1,6 @@
 /** Those who want to know how operations end: one outcome, or a wait for several. And workers, about their leases. */
 import type { Outcome } from '../authority/operation.ts'
-import type { Refusable, WaitAnswer, WaitMember, WaitRequest } from '../authority/questions.ts'
+import type { Refusable, WaitAnswer, WaitMember, WaitRequest, WaitStanding } from '../authority/questions.ts'
 import type { EndedWait } from '../authority/registry.ts'
 import { isTerminal, type PresentStatus } from '../authority/status.ts'
 import { type WaitEnding, type WaitView, waitView } from '../authority/wait-view.ts'
@@ -61,6 +61,42 @@ export async function wait(
   })
 }
 
+/**
+ * How a wait stands: at once when it has ended, else as soon as it ends or the signal aborts, and then as it is. Without a
+ * signal at once. Asking never cancels it.
+ */
+export function waitStanding(
+  parts: NodeParts,
+  name: RegistryName,
+  waitId: string,
+  signal: AbortSignal | undefined,
+): Promise<Refusable<WaitStanding>> {
+  return withRegistry(parts, name, async (registry) => {
+    const found = () => {
+      const { waits, endedWaits } = registry.writer.durable.state
+      return waits.get(waitId) ?? endedWaits.get(waitId)
+    }
+    const now = found()
+    if (now === undefined) {
+      const message = `there is no wait ${waitId}`
+      return { type: 'refused', rejection: { code: 'not_found', message, facts: { waitId } } }
+    }
+    const ended = signal === undefined || signal.aborted ? undefined : await endedOr(registry, waitId, signal)
+    const view = waitView(ended ?? found() ?? now)
+    return { type: 'answered', answer: { ...view, ...(await waitAnswer(parts, registry, view, view.ending)) } }
+  })
+}
+
+/** Undefined when the signal aborts before. */
+async function endedOr(registry: HotRegistry, waitId: string, signal: AbortSignal): Promise<EndedWait | undefined> {
+  try {
+    return await registry.waitEnded(waitId, signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  }
+}
+
 async function waitEnded(
   door: CommandDoor,
   name: RegistryName,
@@ -78,12 +114,12 @@ async function waitEnded(
   }
 }
 
-async function waitAnswer(
+async function waitAnswer<E extends WaitEnding | undefined>(
   { store }: NodeParts,
   registry: HotRegistry,
   { waitId, mode, members, winner }: WaitView,
-  ending: WaitEnding,
-): Promise<WaitAnswer> {
+  ending: E,
+): Promise<Omit<WaitAnswer, 'ending'> & { readonly ending: E }> {
   const told: WaitMember[] = []
   // One event may end thousands of members.
   const read = new Map<number, Promise<Outcome>>()

@@ -21,12 +21,15 @@ import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
 import type { ProjectionHealth } from './projection-health.ts'
 import { isDamage, openReadFile, type ReadFile, removeReadFile, toldDamage } from './read-file.ts'
+import { rebuild } from './rebuild.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import { checkStart } from './start-check.ts'
 
 /** Of a lease's life: how often it is renewed and everything else is looked at. */
 const TICKS_PER_LEASE = 12
 const TICK_MS_MAX = 250
+/** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
+const SHORT_LOG_EVENTS = 1_000
 
 export class Follower {
   readonly #parts: FollowerParts
@@ -109,10 +112,15 @@ export class Follower {
   async #lead(file: ReadFile, lease: Lease): Promise<void> {
     const { reader, settings, clock, holder } = this.#parts
     const { database } = file
-    const projectors = await this.#begin(database, await reader.identity())
+    this.#health.leads = true
+    const identity = await reader.identity()
+    const { projectors, unbuilt } = await this.#begin(database, identity)
+    if (unbuilt.length > 0) {
+      if (await this.#builtAtOnce(database, unbuilt)) return
+      this.#parts.onUnbuilt(unbuilt)
+    }
     const session = new AbortController()
     const signal = AbortSignal.any([this.#closing.signal, session.signal])
-    this.#health.leads = true
     this.#retries.forget()
     const standing = standingOf(database)
     let failure: unknown
@@ -148,8 +156,11 @@ export class Follower {
   }
 
   /** A projector for each projection whose rows are of its version and of this log. */
-  async #begin(database: ReadDatabase, identity: LogIdentity): Promise<Map<string, Projector>> {
-    const { projections, reader, onUnbuilt } = this.#parts
+  async #begin(
+    database: ReadDatabase,
+    identity: LogIdentity,
+  ): Promise<{ readonly projectors: Map<string, Projector>; readonly unbuilt: readonly string[] }> {
+    const { projections, reader } = this.#parts
     this.#health.stopped.clear()
     const projectors = new Map<string, Projector>()
     const unbuilt: string[] = []
@@ -167,8 +178,27 @@ export class Follower {
         this.#health.stopped.set(name, message)
       } else projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park' }))
     }
-    if (unbuilt.length > 0) onUnbuilt(unbuilt)
-    return projectors
+    return { projectors, unbuilt }
+  }
+
+  /** Builds the rows of a short log here and now; false where that is for somebody else. */
+  async #builtAtOnce(database: ReadDatabase, names: readonly string[]): Promise<boolean> {
+    const { reader, projections } = this.#parts
+    const { signal } = this.#closing
+    const reading = { after: 0n, eventsMax: SHORT_LOG_EVENTS, bytesMax: Number.POSITIVE_INFINITY, signal }
+    for await (const { isCaughtUp } of logBatches(reader, reading)) {
+      if (!isCaughtUp) return false
+      break
+    }
+    const unbuilt = projections.filter(({ name }) => names.includes(name))
+    try {
+      await rebuild({ ...this.#parts, database, projections: unbuilt, signal, onProgress: () => {} })
+    } catch {
+      // Whoever builds next finds the same in the way, and says so.
+      return false
+    }
+    this.#parts.onMoved()
+    return true
   }
 
   #fold({ items, last }: LogBatch, projectors: Map<string, Projector>): void {

@@ -11,7 +11,10 @@ export interface EntryFilter {
 }
 
 /** An error of writing must not look like silence. */
-export function entryFilterOf(request: EventsRequest): EntryFilter | { readonly rejection: Rejection } {
+export function entryFilterOf(
+  request: EventsRequest,
+  workspaces?: ReadonlySet<string>,
+): EntryFilter | { readonly rejection: Rejection } {
   const { workspace, owner, kind, operation, types } = request
   const stray = types?.find((type) => !CLOUD_EVENT_TYPES.has(type))
   if (stray !== undefined) {
@@ -20,8 +23,9 @@ export function entryFilterOf(request: EventsRequest): EntryFilter | { readonly 
   }
   const wantedTypes = types === undefined ? undefined : new Set(types)
   return {
-    wantsAll: [workspace, owner, kind, operation, types].every((one) => one === undefined),
+    wantsAll: [workspaces, workspace, owner, kind, operation, types].every((one) => one === undefined),
     wants(entry) {
+      if (workspaces !== undefined && !workspaces.has(entry.workspace)) return false
       if (workspace !== undefined && entry.workspace !== workspace) return false
       if (owner !== undefined && entry.owner !== owner) return false
       if (wantedTypes !== undefined && !wantedTypes.has(cloudEventTypeOf(entry.event.type))) return false

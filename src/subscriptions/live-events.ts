@@ -66,37 +66,37 @@ export class LiveEvents {
   }
 
   /**
-   * Batch after batch until the signal aborts, which ends it quietly, or the log is closed. A refusal or a resync is the only
+   * Of these workspaces, or of all: batch after batch until the signal aborts, which ends it quietly, or the log is closed. A refusal or a resync is the only
    * thing that is given then. Throws LogError.
    */
   async *batches(
     request: EventsRequest,
     signal: AbortSignal,
+    workspaces?: ReadonlySet<string>,
   ): AsyncGenerator<EventBatch | EventsResync | (Refusable<never> & { readonly type: 'refused' }), void, undefined> {
-    const filter = entryFilterOf(request)
+    const filter = entryFilterOf(request, workspaces)
     if ('rejection' in filter) return yield { type: 'refused', rejection: filter.rejection }
     const { identity, entries } = await this.#open()
     const begin = await this.#begin(request.after, identity)
     if (typeof begin !== 'bigint') return yield begin
     this.#readers++
     try {
-      yield* this.#read(begin, filter, identity, entries, signal)
+      const cursor = request.after === undefined || request.after === 'now' ? cursorAt(identity, begin) : request.after
+      yield* this.#read({ position: begin, cursor }, filter, entries, signal)
     } finally {
       if (--this.#readers === 0) this.#dropTail()
     }
   }
 
   async *#read(
-    begin: bigint,
+    begin: { readonly position: bigint; readonly cursor: string },
     filter: EntryFilter,
-    identity: LogIdentity,
     entries: LiveEntries,
     signal: AbortSignal,
   ): AsyncGenerator<EventBatch, void, undefined> {
     const { reader } = this.#parts
     const end = await reader.end()
-    let position = begin
-    let cursor = cursorAt(identity, position)
+    let { position, cursor } = begin
     let wasToldCaughtUp = false
     while (!signal.aborted) {
       const tail = await this.#useTail(entries)

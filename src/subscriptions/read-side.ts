@@ -45,6 +45,8 @@ export interface AskOptions {
   readonly timeoutMs?: number | undefined
   /** Tell how far the rows lie behind the log as well. */
   readonly withLag?: boolean | undefined
+  /** Nobody waits for it: the process may end meanwhile. */
+  readonly isBackground?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -102,13 +104,13 @@ export class ReadSide {
   async ask<F extends QuestionFunction>(
     question: Question<F>,
     parameters: ParametersOf<F>,
-    { atLeast, timeoutMs = ASK_TIMEOUT_MS, withLag = false, signal }: AskOptions = {},
+    { atLeast, timeoutMs = ASK_TIMEOUT_MS, withLag = false, isBackground, signal }: AskOptions = {},
   ): Promise<ReadAnswer<ReturnType<F>>> {
     this.#assertOpen()
     this.start()
     const { module, name, projection } = question
     const asked: AskedQuestion = { question: { module, name, projection }, parameters, atLeast, timeoutMs, withLag }
-    const answer = await this.#thread('ask').caller.call<DeskAnswer>('ask', asked, { signal })
+    const answer = await this.#thread('ask').caller.call<DeskAnswer>('ask', asked, { signal, isBackground })
     return answer as ReadAnswer<ReturnType<F>> // what the function of this name gives, cloned
   }
 

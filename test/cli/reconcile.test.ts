@@ -43,13 +43,37 @@ describe('verdict reconcile', () => {
     const held = await verdict('reconcile', '--data', folder)
     expect(held.code).toBe(1)
     expect(held.stderr).toMatch(/^verdict: 21 of 21 operations of "export" seem dead at once/)
-    const released = await verdict('reconcile', '--data', folder, '--release', 'they never ran', '--json')
-    expect(released.code).toBe(0)
-    expect(JSON.parse(released.stdout.toString())).toMatchObject({ candidates: 21, reconciled: 21 })
+    const given = ['--release', 'export', '--reason', 'they never ran', '--actor', 'mara']
+    const released = await verdict('reconcile', '--data', folder, ...given)
+    expect(released).toMatchObject({ code: 0, stderr: '' })
+    expect(released.stdout.toString()).toBe('export: released\n')
+    const done = await verdict('reconcile', '--data', folder, '--json')
+    expect(done.code).toBe(0)
+    expect(JSON.parse(done.stdout.toString())).toMatchObject({ candidates: 21, reconciled: 21 })
+  })
+
+  test('puts on record how far to go with a kind, for every process of the log', async () => {
+    const folder = await abandoned({ export: 1, import: 1, a: 1 })
+    const modes = ['--mode', 'export=observe', '--mode', 'import=off', '--reason', 'the queue is being moved']
+    const ordered = await verdict('reconcile', '--data', folder, ...modes)
+    expect(ordered).toMatchObject({ code: 0, stderr: '' })
+    expect(ordered.stdout.toString()).toBe('export: observe\nimport: off\n')
+    const pass = await verdict('reconcile', '--data', folder, '--json')
+    expect(JSON.parse(pass.stdout.toString())).toMatchObject({ observed: 1, skipped: 1, reconciled: 1 })
+    await verdict('reconcile', '--data', folder, '--mode', 'export=enforce', '--reason', 'moved')
+    const next = await verdict('reconcile', '--data', folder, '--json')
+    expect(JSON.parse(next.stdout.toString())).toMatchObject({ observed: 0, skipped: 1, reconciled: 1 })
   })
 
   test('refuses what it does not understand, and a log that is not there', async () => {
-    for (const args of [['--limit', 'x'], ['--kinds', ''], ['stray']]) {
+    const orders = [
+      ['--mode', 'export', '--reason', 'r'],
+      ['--mode', 'export=fast', '--reason', 'r'],
+      ['--mode', 'export=off'],
+      ['--release', 'export', '--reason', ' '],
+      ['--reason', 'r'],
+    ]
+    for (const args of [['--limit', 'x'], ['--kinds', ''], ['stray'], ...orders]) {
       expect(await verdict('reconcile', ...args)).toMatchObject({ code: 2 })
     }
     expect(await verdict('reconcile', '--data', path.join(freshFolder(), 'nowhere'))).toMatchObject({ code: 125 })

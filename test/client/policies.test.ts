@@ -1,8 +1,9 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openVerdict } from '../../src/app.ts'
+import { EmbeddedVerdict, openVerdict } from '../../src/app.ts'
 import { SettingsError } from '../../src/config.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
+import { openRig } from '../reconciler/support/rig.ts'
 import { freshFolder, opened, openedAt, refusalOf, STORES, thrownBy } from './support/opened-verdict.ts'
 
 describe('timing rules of kinds', () => {
@@ -90,8 +91,9 @@ describe.each(STORES)('the policy of an operation, on %s', (store) => {
 })
 
 test('B16: progressTimeout finds what is alive but stuck, and leaves alone what moves', async () => {
-  const clock = new HandMovedClock()
-  const verdict = await opened('memory', { clock })
+  const rig = await openRig()
+  rig.node.reconciler.start()
+  const verdict = new EmbeddedVerdict(rig.node)
   const policy = { progressTimeout: '5m', staleAfter: '1m' }
   const [stuck, moving] = await Promise.all(
     ['stuck', 'moving'].map(async (id) => {
@@ -102,7 +104,7 @@ test('B16: progressTimeout finds what is alive but stuck, and leaves alone what 
   const judged = async (id: string) => (await verdict.operations.get(id))?.judgement
   for (let seconds = 15; seconds <= 300; seconds += 15) {
     expect(await judged('stuck')).toMatchObject({ freshness: 'fresh' })
-    await clock.advance(15_000)
+    await rig.advance(15_000)
     await stuck?.heartbeat()
     await moving?.progress({ processed: seconds })
   }

@@ -26,7 +26,7 @@ describe('an append whose answer says nothing certain', () => {
 
   test.each(faults)('(%s) is unknown, and sent again it is stored once', async (name, fault) => {
     const server = await startServer()
-    const store = await openOn(server, { appendDeadlineMs: 300 })
+    const store = await openOn(server, { appendDeadlineMs: 1_000 })
     const events = new CursorEvents(STREAM)
     expect(await store.append(STREAM, 'no_stream', events.next(2))).toMatchObject({ type: 'acknowledged', revision: 1 })
     const sent = events.next(3)
@@ -127,7 +127,7 @@ describe('an append', () => {
 
   test('that is sent again while the first copy waits for its answer is stored once, and the late answer harms nobody', async () => {
     const server = await startServer()
-    const store = await openOn(server, { appendDeadlineMs: 300 })
+    const store = await openOn(server, { appendDeadlineMs: 1_000 })
     const events = new CursorEvents(STREAM)
     const sent = events.next()
     let answerFirst = () => {}

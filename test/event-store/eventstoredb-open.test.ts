@@ -84,7 +84,7 @@ describe('opening', () => {
   test('says that a server is silent, within the deadline', async () => {
     const server = await startServer()
     server.featureFaults.push('silence')
-    await expect(openOn(server, { appendDeadlineMs: 100 })).rejects.toMatchObject({
+    await expect(openOn(server, { openDeadlineMs: 100 })).rejects.toMatchObject({
       code: 'log_unavailable',
       message: expect.stringContaining('Asking for the version: no answer within 100 ms'),
     })

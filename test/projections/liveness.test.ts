@@ -1,17 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { LIVENESS } from '../../projections/liveness.ts'
 import {
   activeByKindAsked,
   dueAsked,
-  LIVENESS,
-  nextDueAsked,
-  raisedAsked,
-  unattendedAsked,
-} from '../../projections/liveness.ts'
+  earliestDueAsked,
+  lateAsked,
+  newestTimeAsked,
+  overdueWaitsAsked,
+  recoveredAsked,
+} from '../../projections/liveness-questions.ts'
 import type { ProjectedEvent } from '../../projections/projection.ts'
 import { earliestDeadline } from '../../src/authority/deadlines.ts'
 import type { LifecycleEvent } from '../../src/authority/events.ts'
-import { judge } from '../../src/authority/freshness.ts'
 import { DEFAULT_POLICY, type Policy } from '../../src/authority/lifecycle-policy.ts'
 import type { Operation } from '../../src/authority/operation.ts'
 import { isTerminal } from '../../src/authority/status.ts'
@@ -30,8 +31,22 @@ describe('the operations under way', () => {
         file.project(projected(history))
         const active = [...state.operations.values()].filter(({ status }) => !isTerminal(status))
         const due = active.filter((operation) => earliestDeadline(operation) !== undefined)
-        const rows = file.ask((session) => dueAsked(session, { until: FAR }))
-        expect(rows.map(({ operation }) => standing(operation))).toEqual(due.sort(byDeadline).map(standing))
+        const rows = file.ask((session) => dueAsked(session, FAR))
+        expect(rows.map(({ number, deadline }) => [number, deadline])).toEqual(
+          due.sort(byDeadline).map((operation) => [operation.number, earliestDeadline(operation)]),
+        )
+        expect(rows.map(standing)).toEqual(due.map(standing))
+        const waits = [...state.waits.values()].sort((one, other) => one.deadlineAt - other.deadlineAt)
+        const underWay = file.ask((session) => overdueWaitsAsked(session, FAR))
+        expect(new Set(underWay.map(({ waitId }) => waitId))).toEqual(new Set(waits.map(({ waitId }) => waitId)))
+        expect(underWay.map(({ deadlineAt }) => deadlineAt)).toEqual(waits.map(({ deadlineAt }) => deadlineAt))
+        const deadlines = [
+          ...due.map((one) => earliestDeadline(one)?.deadlineAt ?? FAR),
+          ...waits.map((one) => one.deadlineAt),
+        ]
+        const first = deadlines.length === 0 ? undefined : Math.min(...deadlines)
+        expect(file.ask((session) => earliestDueAsked(session, -1))).toBe(first)
+        expect(file.ask(newestTimeAsked)).toBe(Math.max(0, ...history.map(({ metadata }) => metadata.at)))
         const counted = [...file.ask(activeByKindAsked).values()].reduce((sum, count) => sum + count, 0)
         expect(counted).toBe(active.length)
       }),
@@ -49,43 +64,61 @@ describe('the operations under way', () => {
         revision: i,
       })),
     )
-    const due = (question: Partial<Parameters<typeof dueAsked>[1]>) =>
-      file.ask((session) => dueAsked(session, { until: FAR, ...question }))
-    const all = due({})
-    expect(all.map(deadlineAt)).toEqual(Array.from({ length: 30 }, (_, i) => 1_000 * (i + 1)))
-    expect(due({ until: 5_000 })).toEqual(all.slice(0, 5))
-    expect(due({ scope: { kinds: ['export'], owners: ['a'], workspaces: ['default'] } })).toHaveLength(5)
-    const first = due({ limit: 12 })
-    const { stream, operation } = first[11] as (typeof first)[0]
-    const after = { reconcileAt: 12_000, stream, number: operation.number }
-    expect([...first, ...due({ after })]).toEqual(all)
-    expect(file.ask((session) => nextDueAsked(session, 7_000))).toBe(8_000)
-    expect(file.ask((session) => nextDueAsked(session, 30_000))).toBeUndefined()
+    const due = (...[until, ...question]: Parameters<typeof dueAsked> extends [unknown, ...infer P] ? P : never) =>
+      file.ask((session) => dueAsked(session, until, ...question))
+    const all = due(FAR)
+    expect(all.map(({ deadline }) => deadline.deadlineAt)).toEqual(
+      Array.from({ length: 30 }, (_, i) => 1_000 * (i + 1)),
+    )
+    expect(due(5_000)).toEqual(all.slice(0, 5))
+    expect(due(FAR, { kinds: ['export'], owners: ['a'], workspaces: ['default'] })).toHaveLength(5)
+    expect(due(FAR, { kinds: [] })).toEqual([])
+    const first = due(FAR, {}, 12)
+    const { stream, number } = first[11] as (typeof first)[0]
+    expect([...first, ...due(FAR, {}, 1_000, { at: 12_000, stream, number })]).toEqual(all)
+    expect(file.ask((session) => earliestDueAsked(session, 7_000))).toBe(8_000)
+    expect(file.ask((session) => earliestDueAsked(session, 30_000))).toBeUndefined()
   })
 
-  test.each([
-    [{ limit: 0 }, 'a page of due operations has 1 to 1000, got 0'],
-    [{ scope: { kinds: [] } }, '1 to 100 values of kind may be named, got 0'],
-  ])('are not asked for in a silly way: %o', (question, message) => {
+  test('are asked for in bounded pages and scopes only', () => {
     using file = followed(LIVENESS)
-    expect(() => file.ask((session) => dueAsked(session, { until: FAR, ...question }))).toThrow(message)
+    const many = Array.from({ length: 101 }, (_, i) => `kind-${i}`)
+    expect(() => file.ask((session) => dueAsked(session, FAR, {}, 0))).toThrow('a page has 1 to 1000 rows, got 0')
+    expect(() => file.ask((session) => dueAsked(session, FAR, { kinds: many }))).toThrow(
+      'at most 100 values of kind may be named, got 101',
+    )
   })
 
-  test('are under attention from when it is raised to when it is cleared, and only once for a rule', () => {
+  test('are late before they are due, where their rule knows lateness', () => {
     using file = followed(LIVENESS)
-    const unattended = (until: number) => ids(file.ask((session) => unattendedAsked(session, until)))
-    const raised = () => ids(file.ask((session) => raisedAsked(session)))
-    file.project([queued(1, 'export', 1_000), queued(2, 'export', 2_000)])
-    expect(unattended(999)).toEqual([])
-    expect(unattended(2_000)).toEqual(['id-1', 'id-2'])
-    file.project([follow(3, { type: 'AttentionRaised', facts: { ...of(1), attempt: 1, rule: 'queued' }, content: {} })])
-    expect(unattended(2_000)).toEqual(['id-2'])
-    expect(raised()).toEqual(['id-1'])
+    const policy = { ...DEFAULT_POLICY, lateAfterMs: 100, staleAfterMs: 200 }
     file.project([
-      follow(4, { type: 'AttentionCleared', facts: { ...of(1), attempt: 1, rule: 'queued' }, content: {} }),
+      queued(1, 'export', 1_000, policy),
+      follow(2, { type: 'OperationStarted', facts: { ...of(1), attempt: 1 }, content: {} }),
+      follow(3, { type: 'SignsOfLifeRecorded', facts: { signs: [[1, 0]] }, content: {} }),
     ])
-    expect(raised()).toEqual([])
-    expect(unattended(2_000)).toEqual(['id-2'])
+    const late = (until: number) => ids(file.ask((session) => lateAsked(session, until)))
+    expect([149, 150, 249, 250].map(late)).toEqual([[], ['id-1'], ['id-1'], []])
+    expect(ids(file.ask((session) => dueAsked(session, 250)))).toEqual(['id-1'])
+  })
+
+  test('have recovered when they are under attention and their deadline is ahead, page by page', () => {
+    using file = followed(LIVENESS)
+    const recovered = (at: number) => ids(file.ask((session) => recoveredAsked(session, at)))
+    file.project([queued(1, 'export', 1_000), queued(2, 'export', 2_000)])
+    expect(recovered(0)).toEqual([])
+    file.project([
+      follow(3, { type: 'AttentionRaised', facts: { ...of(1), attempt: 1, rule: 'queued' }, content: {} }),
+      follow(4, { type: 'AttentionRaised', facts: { ...of(2), attempt: 1, rule: 'queued' }, content: {} }),
+    ])
+    expect(recovered(999)).toEqual(['id-1', 'id-2'])
+    expect(recovered(1_000)).toEqual(['id-2'])
+    const behind = { stream: registered(1, '').stream, number: 1 }
+    expect(ids(file.ask((session) => recoveredAsked(session, 0, {}, 1_000, behind)))).toEqual(['id-2'])
+    file.project([
+      follow(5, { type: 'AttentionCleared', facts: { ...of(1), attempt: 1, rule: 'queued' }, content: {} }),
+    ])
+    expect(recovered(0)).toEqual(['id-2'])
   })
 
   test('are forgotten when they end, whatever is said of them afterwards', () => {
@@ -96,36 +129,45 @@ describe('the operations under way', () => {
       follow(2, { type: 'OperationFailed', facts: { ...of(1), sequence: 1 }, content: { error } }),
       follow(3, { type: 'ContradictionRecorded', facts: { ...of(1), claimed: 'completed' }, content: {} }),
     ])
-    expect(file.ask((session) => dueAsked(session, { until: FAR }))).toEqual([])
+    expect(file.ask((session) => dueAsked(session, FAR))).toEqual([])
     expect(file.ask(activeByKindAsked)).toEqual(new Map())
   })
 })
 
 const of = (number: number) => ({ id: `id-${number}`, number })
-const ids = (rows: readonly { readonly operation: Operation }[]) => rows.map(({ operation }) => operation.id)
-const deadlineAt = ({ operation }: { readonly operation: Operation }) => earliestDeadline(operation)?.deadlineAt
+const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id)
 
 /** Registered at 0, to be claimed within a time. */
-function queued(position: number, kind: string, provisioningTimeoutMs: number): ProjectedEvent {
+function queued(
+  position: number,
+  kind: string,
+  provisioningTimeoutMs: number,
+  more: Policy = DEFAULT_POLICY,
+): ProjectedEvent {
   const birth = registered(position, kind)
-  const policy: Policy = { ...DEFAULT_POLICY, provisioningTimeoutMs }
+  const policy: Policy = { ...more, provisioningTimeoutMs }
   // Its facts are those of a registration, as `registered` made them.
   const event = { ...birth.event, facts: { ...birth.event.facts, policy } } as LifecycleEvent
   return { ...birth, event, metadata: { ...birth.metadata, at: 0 } }
 }
 
 function follow(position: number, event: LifecycleEvent): ProjectedEvent {
-  return { ...registered(position, ''), event }
+  const { metadata, ...place } = registered(position, '')
+  return { ...place, event, metadata: { ...metadata, at: 0 } }
 }
 
-function standing(operation: Operation) {
-  const { id, number, kind, attempt, status, lastRevision, lease, lastSignAt } = operation
-  const judgement = [0, 50, 400_000, 1e9].map((now) => judge(operation, now, 0))
-  return { id, number, kind, attempt, status, lastRevision, lease, lastSignAt, judgement }
+function standing({ id, number, kind, attempt, status, lastRevision, lastSignAt, attention, policy }: Standing) {
+  return { id, number, kind, attempt, status, lastRevision, lastSignAt, attention, policy }
+}
+
+type Standing = Pick<
+  Operation,
+  'id' | 'number' | 'kind' | 'attempt' | 'status' | 'lastRevision' | 'attention' | 'policy'
+> & {
+  readonly lastSignAt?: number
 }
 
 function byDeadline(one: Operation, other: Operation): number {
-  const at = (operation: Operation) =>
-    (earliestDeadline(operation)?.deadlineAt ?? 0) + (operation.policy?.reconcileDelayMs ?? 0)
+  const at = (operation: Operation) => earliestDeadline(operation)?.deadlineAt ?? 0
   return at(one) - at(other) || one.number - other.number
 }

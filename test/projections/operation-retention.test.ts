@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { OPERATION_HISTORY, storyAsked } from '../../projections/operation-history.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
@@ -75,6 +76,20 @@ describe('what has ended leaves the index', () => {
     history.project([late])
     expect(standing(index).listed).toEqual(['running-2', 'running-1'])
     expect(history.ask((session) => storyAsked(session, { stream: STREAM, number: 1 }))).toEqual([])
+  })
+
+  test('what a batch that failed knew of it before is forgotten: sent again, it counts nothing that was hidden meanwhile', () => {
+    using file = indexOf(2)
+    const late = follow(900, { type: 'ContradictionRecorded', facts: { ...of(1), claimed: 'failed' }, content: {} })
+    const other = new Database(file.database.connection.name, { timeout: 0 })
+    other.exec('BEGIN IMMEDIATE')
+    expect(() => file.project([late])).toThrow('database is locked')
+    other.exec('ROLLBACK')
+    other.close()
+    expect(pass(file, { ...KEEP, keepMs: 0 }, 500).marked).toBe(2)
+    file.project([late])
+    expect(standing(file)).toEqual({ listed: ['running-2', 'running-1'], count: 2, labelled: [] })
+    expect(tableSizes(file)).toEqual({ operations: 4, labels: 2, counts: 1 })
   })
 })
 

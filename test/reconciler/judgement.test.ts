@@ -12,6 +12,7 @@ const RETRYING: Policy = {
 }
 
 const SILENT: Candidate = {
+  stream: 'registry-default/acme',
   workspace: 'w',
   owner: 'o',
   id: 'a',

@@ -3,15 +3,16 @@
  * it as active for weeks, and a new one could not be started.
  */
 import { expect, test, vi } from 'vitest'
-import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
-import { opened, refusalOf } from '../client/support/opened-verdict.ts'
+import { EmbeddedVerdict } from '../../src/app.ts'
+import { refusalOf } from '../client/support/opened-verdict.ts'
+import { openRig, testLog } from './support/rig.ts'
 
 test('run 126, left in running by a worker that is gone, fails with its reason, is never active again, and its late word is on record', async () => {
-  const clock = new HandMovedClock()
-  const verdict = await opened('sqlite', {
-    clock,
-    kinds: { sync: { policy: { staleAfter: '5m', lateAfter: '150s', heartbeatInterval: '60s' } } },
-  })
+  const kinds = { sync: { policy: { staleAfter: '5m', lateAfter: '150s', heartbeatInterval: '60s' } } }
+  const rig = await openRig({ kinds }, testLog())
+  rig.node.reconciler.start()
+  const { clock } = rig
+  const verdict = new EmbeddedVerdict(rig.node)
   const { lease } = await verdict.start('sync', { id: 'run-126', key: 'nightly', name: 'nightly sync' })
   await lease?.progress({ message: 'page 3 of 70', processed: 3, total: 70 })
   const lastSignAt = clock.now()
@@ -19,17 +20,17 @@ test('run 126, left in running by a worker that is gone, fails with its reason, 
   const watched = handle.outcome()
 
   // Its worker is gone: no heartbeat, no completion, no failure. Until the threshold everybody sees it run.
-  await clock.advance(250_000)
+  await rig.advance(250_000)
   expect(await handle.snapshot()).toMatchObject({
     status: 'running',
     judgement: { freshness: 'late', rule: 'sign', lastSignAt },
     explanation: 'No heartbeat for 4 min 10 s; this kind is reconciled after 6 min 15 s, in 2 min 5 s.',
   })
-  await clock.advance(124_999)
+  await rig.advance(124_999)
   expect((await handle.snapshot())?.status).toBe('running')
 
   // The threshold: five quarters of five minutes after the last recorded sign. Nobody asks for it.
-  await clock.advance(1)
+  await rig.advance(1)
   expect(await watched).toMatchObject({
     status: 'failed',
     reasonCode: 'run.stale_running',
@@ -81,7 +82,7 @@ test('run 126, left in running by a worker that is gone, fails with its reason, 
   })
 
   // And nothing more is ever done about it.
-  await clock.advance(3_600_000)
+  await rig.advance(3_600_000)
   expect(await verdict.reconcile({ kinds: ['sync'], owners: ['default'] })).toMatchObject({ reconciled: 0 })
   expect(await handle.history()).toHaveLength(5)
 })

@@ -54,7 +54,7 @@ test('B2: who fails was silent for staleAfter at least, and who is gone fails in
       }
       await rig.node.door.close()
     }),
-    { numRuns: 40 },
+    { numRuns: 15 },
   )
 }, 120_000)
 

@@ -9,9 +9,13 @@ import { turns } from '../shell/support/nodes.ts'
 export class RealWork {
   readonly #underWay = new Set<Promise<unknown>>()
 
-  /** Looks on from here: whatever the node appends goes through as it is. */
-  constructor({ store }: Pick<EmbeddedNode, 'store'>) {
-    const { append, turn } = store
+  /** Looks on from here: whatever the node appends and asks goes through as it is. */
+  constructor({ store, readSide }: Pick<EmbeddedNode, 'store' | 'readSide'>) {
+    const { ask } = readSide
+    readSide.ask = (question, parameters, options) =>
+      this.#during(ask.call(readSide, question, parameters as never, options)) as never // as it was asked
+    const { append, turn, readStream } = store
+    store.readStream = (...args) => this.#reading(readStream.apply(store, args))
     const watched = (appender: EventAppender['append']): EventAppender['append'] => {
       return (...args) => this.#during(appender(...args))
     }
@@ -26,6 +30,17 @@ export class RealWork {
     while (this.#underWay.size > 0) {
       await Promise.allSettled(this.#underWay)
       await turns(QUIET_TURNS)
+    }
+  }
+
+  #reading<T>(read: AsyncIterable<T>): AsyncIterable<T> {
+    const during = <R>(work: Promise<R>) => this.#during(work)
+    return {
+      [Symbol.asyncIterator]() {
+        const items = read[Symbol.asyncIterator]()
+        const leave = () => items.return?.() ?? Promise.resolve({ done: true as const, value: undefined })
+        return { next: () => during(items.next()), return: () => during(leave()) }
+      },
     }
   }
 

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { openWebhookDatabase } from '../../src/subscriptions/webhook-database.ts'
 import { WebhookOutbox } from '../../src/subscriptions/webhook-outbox.ts'
@@ -136,14 +135,16 @@ describe('a log in memory', () => {
   test('has webhooks like any other, and leaves nothing behind', async () => {
     const receiver = await Receiver.started()
     const endpoint = { id: 'ends', url: receiver.url, secrets: [SECRET], allowPrivateAddresses: true, ...ENDS }
+    const temporary = freshFolder()
+    vi.stubEnv('TMPDIR', temporary)
+    onTestFinished(() => void vi.unstubAllEnvs())
     const verdict = await openedAt('memory:', { webhooks: { endpoints: [endpoint] } })
-    const leftBehind = () => readdirSync(tmpdir()).filter((name) => name.startsWith('verdict-webhooks-')).length
-    const before = leftBehind()
+    expect(readdirSync(temporary)).toEqual([expect.stringMatching(/^verdict-webhooks-/)])
     await verdict.execute('export', { id: 'a' }, () => 1)
     await receiver.has(1)
     expect(receiver.told()).toEqual(['operation.completed a'])
     await verdict.close()
-    expect(leftBehind()).toBeLessThan(before)
+    expect(readdirSync(temporary)).toEqual([])
   })
 })
 

@@ -74,10 +74,15 @@ export class Rig {
     return types
   }
 
+  /** Lets time pass; a pass may be under way meanwhile that waits for it. */
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms, () => this.#work.settled())
+  }
+
   /** Lets time pass in steps, so that whatever is due in between happens in its own time. */
   async pass(ms: number, stepMs = 1_000): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
-      await this.clock.advance(Math.min(stepMs, left), () => this.#work.settled())
+      await this.advance(Math.min(stepMs, left))
       // A pass that is under way ends before anybody looks at what came of it.
       await this.node.reconcile({ kinds: [], dryRun: true })
       await this.#work.settled()

@@ -1,0 +1,2 @@
+/** The package's door for clients in Node: what a browser has no disk for. */
+export { fileReportSpool } from './client/file-report-spool.ts'

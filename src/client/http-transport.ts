@@ -1,0 +1,169 @@
+/**
+ * One request to a server over `fetch`, and what came of it as a value: an answer, a refusal, or nothing. What came of it in
+ * the server is not known in the last case, unless the request certainly never reached one.
+ */
+import type { Place } from '../authority/command-answer.ts'
+import type { Rejection } from '../authority/rejections.ts'
+import { placeOfProblem, problemSchema, rejectionOfProblem } from '../wire/problem.ts'
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  /** Behind the address of the server, from `/v1` on. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** How long the server may wait for what is asked. */
+  readonly waitSeconds?: number
+  readonly headers?: Readonly<Record<string, string | undefined>>
+}
+
+export type HttpAnswer =
+  | { readonly type: 'answered'; readonly status: number; readonly body: unknown }
+  | {
+      readonly type: 'refused'
+      readonly status: number
+      readonly rejection: Rejection
+      readonly place: Place | undefined
+      /** How soon it is worth while to try again, where the server said so. */
+      readonly retryAfterMs: number | undefined
+    }
+  | HttpLoss
+
+export interface HttpLoss {
+  readonly type: 'lost'
+  readonly message: string
+  /** No server ever saw it. */
+  readonly isUnsent: boolean
+}
+
+export interface TransportOptions {
+  readonly fetch?: typeof fetch
+  /** Sent as `Authorization: Bearer`; a function is asked for each request, so that keys and tokens can be renewed. */
+  readonly apiKey?: string | (() => string | Promise<string>)
+  /** A server that says nothing for so long, beyond what it was told to wait, is taken for gone. */
+  readonly silenceMsMax: number
+}
+
+export class HttpTransport {
+  readonly #base: string
+  readonly #options: TransportOptions
+
+  /** Throws TypeError for what is no http address. */
+  constructor(url: string | URL, options: TransportOptions) {
+    const { protocol, origin, pathname, username, search, hash } = new URL(url)
+    if (!/^https?:$/.test(protocol)) throw new TypeError(`a server has an http or https address, got ${protocol}`)
+    if (username !== '' || search !== '' || hash !== '') {
+      throw new TypeError('the address of a server has no user, no query and no fragment: the key is an option')
+    }
+    this.#base = origin + pathname.replace(/\/+$/, '')
+    this.#options = options
+  }
+
+  /** Without the key. */
+  get address(): string {
+    return this.#base
+  }
+
+  /** Throws the signal's reason when it aborts, and nothing else. */
+  async call(request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer> {
+    const { silenceMsMax } = this.#options
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), (request.waitSeconds ?? 0) * 1_000 + silenceMsMax)
+    try {
+      const response = await this.#send(request, signal ? AbortSignal.any([signal, silence.signal]) : silence.signal)
+      const text = await response.text()
+      return answerOf(response, text)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (silence.signal.aborted) return lost('the server does not answer')
+      return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #send(
+    { method, path, query, body, waitSeconds, headers }: HttpRequest,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { fetch: send = fetch, apiKey } = this.#options
+    const key = typeof apiKey === 'function' ? await apiKey() : apiKey
+    const given = Object.entries({
+      accept: 'application/json',
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` }),
+      ...headers,
+    }).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    return send(this.#base + path + queryText(query), {
+      method,
+      headers: given,
+      signal,
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  }
+}
+
+/** `/a/{b}` with what is not plain encoded. */
+export function pathOf(parts: TemplateStringsArray, ...values: readonly string[]): string {
+  return parts.reduce((path, part, i) => path + encodeURIComponent(values[i - 1] ?? '') + part)
+}
+
+function queryText(query: HttpRequest['query'] = {}): string {
+  const given = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.append(name, String(value))
+  return given.size === 0 ? '' : `?${given}`
+}
+
+function answerOf(response: Response, text: string): HttpAnswer {
+  const { status, ok, headers } = response
+  const body = parsed(text)
+  if (ok && body !== undefined) return { type: 'answered', status, body: body.value }
+  const problem = problemSchema.safeParse(body?.value)
+  // Not the server's own words: something between it and us answered in its place.
+  if (!problem.success) return lost(`status ${status} without an answer of the server`)
+  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
+  return {
+    type: 'refused',
+    status,
+    rejection: rejectionOfProblem(problem.data),
+    place: placeOfProblem(problem.data),
+    retryAfterMs: retryAfter >= 0 ? retryAfter * 1_000 : undefined,
+  }
+}
+
+function parsed(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
+function lost(message: string): HttpLoss {
+  return { type: 'lost', message, isUnsent: false }
+}
+
+/** Node names why a connection was never made; elsewhere nobody does, and it counts as sent. */
+const NEVER_CONNECTED: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+function isUnsent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  const causes = cause instanceof AggregateError ? cause.errors : [cause]
+  return causes.every((one) => one instanceof Error && 'code' in one && NEVER_CONNECTED.has(one.code))
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  return cause instanceof Error && cause.message !== '' ? cause.message : error.message
+}

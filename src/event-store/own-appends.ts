@@ -1,0 +1,74 @@
+/** The same store, with an eye on what this process appends: how far it got, and which events are its own. */
+import type { AppendResult, EventAppender, EventStore, ExpectedRevision, NewEvent } from './event-store.ts'
+
+/** Streams of which it is known how far they are our own; beyond that the oldest are forgotten. */
+const STREAMS_MAX = 10_000
+
+export class OwnAppends {
+  readonly store: EventStore
+  readonly #told: (ms: number) => void
+  /** By stream: the last revision that this process sent, oldest first. */
+  readonly #sent = new Map<string, number>()
+  #position = 0n
+
+  /** `told` is called after each append that was acknowledged, with how long that took. */
+  constructor(store: EventStore, told: (ms: number) => void) {
+    this.#told = told
+    const { turn } = store
+    this.store = {
+      identity: () => store.identity(),
+      head: (stream) => store.head(stream),
+      end: () => store.end(),
+      at: (position) => store.at(position),
+      readStream: (stream, options) => store.readStream(stream, options),
+      readAll: (options) => store.readAll(options),
+      follow: (options) => store.follow(options),
+      watch: (listener) => store.watch(listener),
+      health: () => store.health(),
+      close: () => store.close(),
+      ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
+      append: (...args) => this.#append(store, ...args),
+      ...(turn === undefined
+        ? {}
+        : {
+            turn: (fn) =>
+              turn.call(store, (appender) =>
+                fn({ append: (...args) => this.#append(appender, ...args) }),
+              ) as ReturnType<typeof fn>,
+          }),
+    }
+  }
+
+  /** Of the last event that was acknowledged to this process; 0 before there is one. */
+  get position(): bigint {
+    return this.#position
+  }
+
+  /** Whether this process wrote it, or wrote behind it: then it tells nothing of others' clocks. */
+  isOwn(stream: string, revision: number): boolean {
+    return (this.#sent.get(stream) ?? -1) >= revision
+  }
+
+  async #append(
+    appender: Pick<EventAppender, 'append'>,
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<AppendResult> {
+    const last = (expected === 'no_stream' ? -1 : expected) + events.length
+    this.#sent.delete(stream)
+    this.#sent.set(stream, last)
+    if (this.#sent.size > STREAMS_MAX)
+      for (const oldest of this.#sent.keys()) {
+        this.#sent.delete(oldest)
+        break
+      }
+    const sentAt = performance.now()
+    const result = await appender.append(stream, expected, events)
+    if (result.type === 'acknowledged') {
+      if (result.position > this.#position) this.#position = result.position
+      this.#told(performance.now() - sentAt)
+    }
+    return result
+  }
+}

@@ -1,0 +1,65 @@
+/** Many commands in one request, each with its own result, in order: what an SDK that sends thousands a second travels by. */
+import { z } from 'zod'
+import { type BatchAnswer, type BatchEntry, batchAnswerSchema, batchEntrySchema } from '../wire/command-wire.ts'
+import { answeredOf, sendCommand } from './commands.ts'
+import { type Call, type Endpoint, ok } from './endpoint.ts'
+import { errorResponse, refusalOf } from './error-responses.ts'
+import type { Host } from './host.ts'
+import { bodyAs } from './request-body.ts'
+
+const batchSchema = z.strictObject({ commands: z.array(batchEntrySchema).min(1) }).meta({ id: 'Batch' })
+
+export const BATCH_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'POST',
+    path: '/commands:batch',
+    scope: 'owner',
+    id: 'sendCommands',
+    tag: 'Commands',
+    summary: 'Send many commands in one request; each has its own answer or refusal, in order',
+    description: 'Commands of one owner are decided in the order given. None waits for another one to be answered.',
+    right: 'read',
+    body: batchSchema,
+    answers: { 200: { description: 'One result for each command.', schema: batchAnswerSchema } },
+    refusals: ['content_too_large'],
+    handle: async (call, host) => {
+      const { commands } = bodyAs(batchSchema, call.body)
+      const limit = host.settings.httpBatchCommandsMax
+      if (commands.length > limit) {
+        const { problem, status } = errorResponse(
+          {
+            code: 'content_too_large',
+            message: `a batch has at most ${limit} commands, got ${commands.length}`,
+            facts: { limit },
+          },
+          call.requestId,
+        )
+        return { status, body: problem }
+      }
+      // Sent in one turn: they share decisions and appends.
+      const results = await Promise.all(commands.map((entry) => resultOf(entry, call, host)))
+      return ok({ results })
+    },
+  },
+]
+
+async function resultOf(entry: BatchEntry, call: Call, host: Host): Promise<BatchAnswer['results'][number]> {
+  const { command, workspace = call.registry.workspace, owner = call.registry.owner, ...told } = entry
+  // The key of the request is that of no single command.
+  const { commandId: _ofRequest, ...ofAll } = call.sender
+  const sender = { ...ofAll, ...given(told) } as Call['sender']
+  try {
+    const result = await sendCommand({ principal: call.principal, sender }, host, { workspace, owner }, command)
+    const answered = answeredOf(result)
+    if ('answer' in answered) return { type: 'answered', answer: answered.body }
+    return { type: 'refused', problem: errorResponse(answered.rejection, call.requestId, answered.place).problem }
+  } catch (error) {
+    const refusal = refusalOf(error)
+    if (refusal === undefined) throw error
+    return { type: 'refused', problem: errorResponse(refusal, call.requestId).problem }
+  }
+}
+
+function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId'>) {
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,19 @@
+/** Every endpoint of the API. */
+import { BATCH_ENDPOINTS } from './batch-routes.ts'
+import { COMPLETION_ENDPOINTS } from './completion-routes.ts'
+import type { Endpoint } from './endpoint.ts'
+import { EVENT_ENDPOINTS } from './event-routes.ts'
+import { OPERATION_ENDPOINTS } from './operation-routes.ts'
+import { OWNER_ENDPOINTS } from './owner-routes.ts'
+import { VERB_ENDPOINTS } from './verb-routes.ts'
+import { WAIT_ENDPOINTS } from './wait-routes.ts'
+
+export const API_ENDPOINTS: readonly Endpoint[] = [
+  ...OPERATION_ENDPOINTS,
+  ...VERB_ENDPOINTS,
+  ...BATCH_ENDPOINTS,
+  ...WAIT_ENDPOINTS,
+  ...COMPLETION_ENDPOINTS,
+  ...EVENT_ENDPOINTS,
+  ...OWNER_ENDPOINTS,
+]

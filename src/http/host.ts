@@ -1,0 +1,40 @@
+/** What the routes stand on: a door, the questions of the read side, settings, and the end of the server as a signal. */
+import type { RegistryAddress } from '../authority/questions.ts'
+import type { VerdictDoor } from '../client/door.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { LiveEvents } from '../subscriptions/live-events.ts'
+import type { EventStreams } from './event-streams.ts'
+import type { KnownOwners } from './known-owners.ts'
+import type { LongPolls } from './long-polls.ts'
+
+export interface HttpSettings {
+  readonly httpBodyBytesMax: number
+  readonly httpHeaderBytesMax: number
+  readonly httpBatchCommandsMax: number
+  readonly httpWaitSecondsMax: number
+  readonly httpWaitsMax: number
+  readonly httpRequestTimeoutMs: number
+  readonly httpConnectionsMax: number
+  readonly httpRequestsPerMinuteMax: number
+  readonly httpStreamsMax: number
+  readonly httpStreamPingMs: number
+  readonly httpStreamSlowMs: number
+  readonly httpDrainMs: number
+}
+
+export interface Host {
+  readonly door: VerdictDoor
+  readonly settings: HttpSettings
+  readonly polls: LongPolls
+  readonly events: LiveEvents
+  readonly streams: EventStreams
+  readonly owners: KnownOwners
+  readonly log: Logger
+  readonly version: string
+  readonly now: () => number
+  /**
+   * Owners with an operation of this id, newest first, in these workspaces (undefined: all); asked of the index once it has
+   * reached the end of the log as of now, within a bound.
+   */
+  readonly locate: (id: string, workspaces: readonly string[] | undefined) => Promise<readonly RegistryAddress[]>
+}

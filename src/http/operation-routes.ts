@@ -1,0 +1,209 @@
+/** Operations: registered, looked at, waited for. */
+import { z } from 'zod'
+import { COMMAND_SCHEMAS } from '../authority/commands.ts'
+import type { HistoryEntry, OperationSnapshot } from '../authority/questions.ts'
+import { resultClassOf } from '../authority/status.ts'
+import type { LeaseCause } from '../client/door.ts'
+import { commandAnswerSchema } from '../wire/command-wire.ts'
+import { endedSchema, historySchema, leaseSchema, operationSchema, type WireHistory } from '../wire/operation-wire.ts'
+import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
+import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
+import { RequestRefused } from './error-responses.ts'
+import type { Host } from './host.ts'
+import { notFound, ownerOf } from './operation-address.ts'
+import { wholeNumber } from './query-values.ts'
+
+const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
+  claim: z.union([z.boolean(), COMMAND_SCHEMAS.RegisterOperation.shape.claim.unwrap()]).optional(),
+})
+
+export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'POST',
+    path: '/operations',
+    scope: 'owner',
+    id: 'registerOperation',
+    tag: 'Operations',
+    summary: 'Register an operation, and begin it at once where `claim` is given',
+    right: 'work',
+    body: register.meta({ id: 'RegisterOperation' }),
+    answers: {
+      201: { description: 'It is registered, on disk.', schema: commandAnswerSchema },
+      200: {
+        description: 'An active operation of the same key was joined; nothing was claimed.',
+        schema: commandAnswerSchema,
+      },
+    },
+    refusals: [
+      'already_registered',
+      'max_concurrent_exceeded',
+      'owner_retired',
+      'policy_violation',
+      'command_id_reused',
+    ],
+    handle: registered,
+  },
+  {
+    method: 'GET',
+    path: '/operations/{id}',
+    scope: 'owner',
+    id: 'getOperation',
+    tag: 'Operations',
+    summary: 'An operation as it is; with `Prefer: wait`, as soon as it has ended',
+    right: 'read',
+    isWaiting: true,
+    answers: { 200: { description: 'Active or retained.', schema: operationSchema } },
+    refusals: ['not_found', 'ambiguous_operation'],
+    handle: async (call, host) => {
+      const id = idIn(call)
+      const registry = await ownerOf(call, host, 'read')
+      const now = await host.door.snapshot(registry, id)
+      if (now === undefined) throw notFound(id)
+      if (call.waitMs === 0 || now.outcome !== undefined) return ok(now)
+      const ended = await host.polls.during(call, (signal) => endedOrAborted(host, registry, id, signal))
+      const then = await host.door.snapshot(registry, id)
+      if (then?.number === now.number || ended === undefined) return ok(then ?? now)
+      // Let go by its owner in the meantime: what was known of it, with how it ended.
+      return ok({ ...now, ...ended, resultClass: resultClassOf(ended.status), judgement: { freshness: 'terminal' } })
+    },
+  },
+  {
+    method: 'GET',
+    path: '/operations/{id}/outcome',
+    scope: 'owner',
+    id: 'getOutcome',
+    tag: 'Operations',
+    summary: 'How an operation ended, also long after its owner let it go; without `outcome`, it goes on',
+    right: 'read',
+    isWaiting: true,
+    answers: { 200: { description: 'The outcome, or the status of what goes on.', schema: endedSchema } },
+    refusals: ['not_found', 'ambiguous_operation'],
+    handle: async (call, host) => {
+      const id = idIn(call)
+      const registry = await ownerOf(call, host, 'read')
+      const ended = await host.polls.during(call, (signal) => endedOrAborted(host, registry, id, signal))
+      if (ended !== undefined) return ok({ id, ...ended })
+      const now = await host.door.snapshot(registry, id)
+      if (now !== undefined)
+        return ok({ id, status: now.status, ...(now.outcome === undefined ? {} : { outcome: now.outcome }) })
+      throw notFound(id)
+    },
+  },
+  {
+    method: 'GET',
+    path: '/operations/{id}/history',
+    scope: 'owner',
+    id: 'getHistory',
+    tag: 'Operations',
+    summary: 'The events of an operation, from the log',
+    right: 'read',
+    answers: { 200: { description: 'Oldest first.', schema: historySchema } },
+    refusals: ['not_found', 'ambiguous_operation'],
+    handle: async (call, host) => {
+      const id = idIn(call)
+      const registry = await ownerOf(call, host, 'read')
+      const events = await host.door.history(registry, id)
+      if (events.length === 0) throw notFound(id)
+      return ok(historyOnWire(events))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/operations/{id}/lease',
+    scope: 'owner',
+    id: 'getLease',
+    tag: 'Workers',
+    summary: 'Whether the holder of a lease is to stop; with `Prefer: wait`, as soon as it is',
+    right: 'read',
+    isWaiting: true,
+    query: z.strictObject({ leaseEpoch: wholeNumber }),
+    answers: { 200: { description: 'With a cause, stop.', schema: leaseSchema } },
+    handle: async (call, host) => {
+      const registry = await ownerOf(call, host, 'read')
+      const lease = { id: idIn(call), leaseEpoch: call.query.leaseEpoch as number }
+      const cause = await host.polls.during(call, (signal) => causeOf(host, registry, lease, signal))
+      return ok(cause === undefined ? {} : { cause })
+    },
+  },
+]
+
+async function registered(call: Call, host: Host): Promise<Reply> {
+  const { registry, requestId } = call
+  const given = commandOf('RegisterOperation', call.body)
+  const { claim, ...rest } = given
+  // `"claim": true` is what people write; the authority knows an object.
+  const claiming = claim === true ? { claim: {} } : claim === false || claim === undefined ? {} : { claim }
+  const result = await sendCommand(call, host, registry, { ...rest, ...claiming })
+  const reply = replyOf(result, requestId, ({ joined, changed }) => (joined === true || !changed ? 200 : 201))
+  if (result.type === 'refused' || result.answer.operationId === undefined) return reply
+  const { operationId } = result.answer
+  if (!call.isOwnerNamed) host.owners.set(operationId, registry)
+  const place = [registry.workspace, 'owners', registry.owner, 'operations', operationId]
+  const [workspace, ...others] = place.map((part) => encodeURIComponent(part))
+  const location = `/v1/workspaces/${workspace}/${others.join('/')}`
+  return { ...reply, headers: { ...reply.headers, location } }
+}
+
+/** The outcome, as soon as there is one; undefined when waiting is over before. Throws RequestRefused. */
+async function endedOrAborted(host: Host, registry: Call['registry'], id: string, signal: AbortSignal | undefined) {
+  const over = signal ?? AbortSignal.abort()
+  try {
+    if (over.aborted) return await outcomeNow(host, registry, id)
+    return answeredOrThrow(await host.door.outcome(registry, id, over))
+  } catch (error) {
+    if (over.aborted && !(error instanceof RequestRefused)) return undefined
+    throw error
+  }
+}
+
+/** Without waiting: of one that is not held any more the log still knows the outcome, and tells it at once. */
+async function outcomeNow({ door }: Host, registry: Call['registry'], id: string) {
+  const held = await door.snapshot(registry, id)
+  if (held !== undefined) {
+    return held.outcome === undefined ? undefined : { outcome: held.outcome, status: held.status }
+  }
+  return answeredOrThrow(await door.outcome(registry, id))
+}
+
+async function causeOf(
+  { door }: Host,
+  registry: Call['registry'],
+  lease: { readonly id: string; readonly leaseEpoch: number },
+  signal: AbortSignal | undefined,
+): Promise<LeaseCause | undefined> {
+  const known = causeIn(await door.snapshot(registry, lease.id), lease.leaseEpoch)
+  if (known !== undefined || signal === undefined || signal.aborted) return known
+  return new Promise((resolve) => {
+    const over = () => settle(undefined)
+    const stop = door.onLease(registry, lease, (cause) => settle(cause))
+    const settle = (cause: LeaseCause | undefined) => {
+      signal.removeEventListener('abort', over)
+      stop()
+      resolve(cause)
+    }
+    signal.addEventListener('abort', over, { once: true })
+  })
+}
+
+/** What the holder of a lease has to know, as the operation stands. */
+function causeIn(operation: OperationSnapshot | undefined, leaseEpoch: number): LeaseCause | undefined {
+  if (operation === undefined || operation.outcome !== undefined) return 'ended'
+  const { lease, cancel } = operation
+  if (lease?.open !== true || lease.epoch !== leaseEpoch) return 'attempt_lost'
+  return cancel === undefined ? undefined : 'cancel_requested'
+}
+
+function historyOnWire(entries: readonly HistoryEntry[]): WireHistory {
+  return {
+    events: entries.map(({ revision, position, event, metadata }) => ({
+      revision,
+      position: String(position),
+      ...event,
+      metadata,
+    })),
+  }
+}
+
+function idIn({ params }: Call): string {
+  return params.id ?? ''
+}

@@ -1,0 +1,255 @@
+/**
+ * The API over HTTP. It decides nothing and keeps no truth: requests become commands and questions to a door, answers become
+ * JSON, refusals problem details.
+ *
+ *     request -> who asks? -> which endpoint? -> may they? -> door -> reply
+ *     drain: not ready -> waits answered -> in-flight finished -> closed
+ */
+import { randomUUID } from 'node:crypto'
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import rateLimit from '@fastify/rate-limit'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
+import type { Authenticate } from './authentication.ts'
+import { unknownWorkspace } from './commands.ts'
+import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
+import { API_ENDPOINTS } from './endpoints.ts'
+import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
+import { EventStreams } from './event-streams.ts'
+import type { Host } from './host.ts'
+import { KnownOwners } from './known-owners.ts'
+import { LongPolls } from './long-polls.ts'
+import { forbidden } from './operation-address.ts'
+import { callOf } from './request-call.ts'
+import { pathOf } from './request-path.ts'
+import { type Principal, standing } from './roles.ts'
+import { type Address, mount } from './routing.ts'
+import { SECURITY_HEADERS } from './security-headers.ts'
+import { clientErrorHandler } from './unreadable-requests.ts'
+
+export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
+  readonly authenticate: Authenticate
+  /** Routes beside the API: live events, the page, metrics. */
+  readonly plugins?: readonly ServerPlugin[]
+}
+
+/** More on the same server: routes and hooks, before the routes of the API; told when it drains. */
+export type ServerPlugin = (app: FastifyInstance, server: ServerContext) => void
+
+export interface ServerContext {
+  readonly host: Host
+  readonly endpoints: readonly Endpoint[]
+  /** Who asks; throws RequestRefused. Requests outside of `openPaths` have been asked for it already. */
+  readonly principalOf: (request: FastifyRequest) => Principal
+  /** The same for a request to one of the open paths. */
+  readonly whoAsks: (request: FastifyRequest) => Promise<Principal>
+  /** Undefined for what reached none. */
+  readonly endpointOf: (request: FastifyRequest) => Endpoint | undefined
+  /** Undefined where nobody was asked for, or let in. */
+  readonly nameOf: (request: FastifyRequest) => string | undefined
+  /** Paths that anybody may ask for. */
+  readonly openPaths: Set<string>
+  readonly draining: AbortSignal
+}
+
+export interface ApiServer {
+  /** Port 0 takes a free one. Gives the address that it listens on. */
+  listen(at: { readonly host: string; readonly port: number }): Promise<AddressInfo>
+  /** Not ready any more; who waits is answered, what is in flight finishes, then it is closed. Twice is once. */
+  drain(): Promise<void>
+  /** Ends connections as they are. */
+  force(): void
+}
+
+/** Parameters are names of up to 128 bytes, each of which may take three characters. */
+const PARAMETER_LENGTH_MAX = 512
+/** How often a server that ends looks whether everybody has an answer. */
+const IDLE_LOOK_MS = 50
+
+export async function createServer(parts: ServerParts): Promise<ApiServer> {
+  const { settings, log, authenticate, plugins = [] } = parts
+  const host: Host = {
+    ...parts,
+    polls: new LongPolls(settings.httpWaitsMax),
+    owners: new KnownOwners(),
+    streams: new EventStreams(settings.httpStreamsMax),
+  }
+  const draining = new AbortController()
+  const principals = new WeakMap<FastifyRequest, Principal>()
+  const openPaths = new Set<string>()
+  const app = Fastify({
+    bodyLimit: settings.httpBodyBytesMax,
+    requestTimeout: settings.httpRequestTimeoutMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: () => randomUUID(),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
+    clientErrorHandler,
+    http: {
+      maxHeaderSize: settings.httpHeaderBytesMax,
+      headersTimeout: settings.httpRequestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, settings.httpRequestTimeoutMs),
+    },
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+  })
+  app.server.maxConnections = settings.httpConnectionsMax
+  let inFlight = 0
+  app.server.on('request', (_request, response) => {
+    inFlight++
+    response.once('close', () => inFlight--)
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(/^application\/(.+\+)?json\s*(;|$)/i, { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? {} : JSON.parse(String(body)))
+    } catch {
+      done(new RequestRefused('malformed_request', 'the body: expected JSON'))
+    }
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(SECURITY_HEADERS)
+    void reply.header('x-request-id', request.id)
+    const [path = ''] = request.url.split('?', 1)
+    if (openPaths.has(path)) return
+    principals.set(request, await authenticate(request.headers))
+    if (!draining.signal.aborted) return
+    void reply.header('connection', 'close')
+    throw new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon')
+  })
+  if (settings.httpRequestsPerMinuteMax > 0) {
+    await app.register(rateLimit, {
+      hook: 'preParsing',
+      max: settings.httpRequestsPerMinuteMax,
+      timeWindow: 60_000,
+      allowList: (request) => !principals.has(request),
+      keyGenerator: (request) => rateKeyOf(principals.get(request), request.ip),
+      errorResponseBuilder: (_request, { max }) =>
+        new RequestRefused('rate_limited', `at most ${max} requests a minute`, { limit: max }),
+    })
+  }
+  app.setErrorHandler(refuse)
+  app.setNotFoundHandler((request) => {
+    throw new RequestRefused('no_such_route', `there is nothing at ${request.method} ${pathOf(request)}`)
+  })
+
+  const principalOf = (request: FastifyRequest): Principal => {
+    const principal = principals.get(request)
+    if (principal === undefined) throw new Error(`nobody asked who sends ${request.method} ${request.url}`)
+    return principal
+  }
+  const nameOf = (request: FastifyRequest) => principals.get(request)?.name
+  const endpoints = API_ENDPOINTS
+  const reached = new WeakMap<FastifyRequest, Endpoint>()
+  const context: ServerContext = {
+    host,
+    endpoints,
+    principalOf,
+    nameOf,
+    openPaths,
+    whoAsks: async ({ headers }) => authenticate(headers),
+    endpointOf: (request) => reached.get(request),
+    draining: draining.signal,
+  }
+  // Before the routes, so that what they hook into sees every request.
+  for (const plugin of plugins) plugin(app, context)
+  mount(app, API_ENDPOINTS, (address, params, request, reply) => {
+    reached.set(request, address.endpoint)
+    return answer(context, address, params, request, reply)
+  })
+
+  let drained: Promise<void> | undefined
+  return {
+    async listen({ host: at, port }) {
+      await app.listen({ host: at, port })
+      return app.server.address() as AddressInfo // a TCP server has one once it listens
+    },
+    drain() {
+      drained ??= end()
+      return drained
+    },
+    force: () => app.server.closeAllConnections(),
+  }
+
+  async function end(): Promise<void> {
+    draining.abort()
+    host.polls.end()
+    // What clients keep open for later, and what never had a request, which Node does not call idle, would hold it up.
+    const idle = setInterval(() => {
+      if (inFlight === 0) app.server.closeAllConnections()
+    }, IDLE_LOOK_MS)
+    const forced = setTimeout(() => app.server.closeAllConnections(), settings.httpDrainMs)
+    try {
+      await app.close()
+    } finally {
+      clearTimeout(forced)
+      clearInterval(idle)
+    }
+  }
+
+  function refuse(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const refusal = refusalOf(error)
+    if (refusal === undefined) {
+      log.error(
+        { requestId: request.id, method: request.method, path: pathOf(request), err: error },
+        'a request failed',
+      )
+    }
+    const told = refusal ?? { code: '', message: '', facts: {} }
+    const { status, headers, problem } = errorResponse(told, request.id)
+    return reply.code(status).headers(headers).type(PROBLEM_MEDIA_TYPE).send(problem)
+  }
+}
+
+async function answer(
+  { host, principalOf, draining }: ServerContext,
+  address: Address,
+  params: Readonly<Record<string, string>>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { endpoint } = address
+  const principal = principalOf(request)
+  const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
+  const call = callOf(address, parts, request, reply)
+  // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
+  const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
+  if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
+  if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+    await endpoint.stream(call, host, connectionOf(request, reply, draining))
+    return reply
+  }
+  return sent(await endpoint.handle(call, host), reply)
+}
+
+function connectionOf(request: FastifyRequest, reply: FastifyReply, draining: AbortSignal): StreamConnection {
+  const told = request.headers['last-event-id']
+  return {
+    lastEventId: Array.isArray(told) ? told[0] : told,
+    draining,
+    begin(headers) {
+      void reply.headers(headers).hijack()
+      return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
+    },
+  }
+}
+
+function assertEntitled(
+  principal: Principal,
+  registry: { readonly workspace: string; readonly owner: string },
+  { right }: Endpoint,
+) {
+  const allowed = standing(principal, registry.workspace, right)
+  if (allowed === 'unknown') throw unknownWorkspace(registry)
+  if (allowed === 'forbidden') throw forbidden(principal.name, right, registry.workspace)
+}
+
+function sent({ status, body, headers = {} }: Reply, reply: FastifyReply): FastifyReply {
+  void reply.code(status).headers(headers)
+  if (status >= 400) void reply.type(PROBLEM_MEDIA_TYPE)
+  return reply.send(body)
+}
+
+function rateKeyOf(principal: Principal | undefined, ip: string): string {
+  return principal === undefined || principal.name === 'anonymous' ? `at ${ip}` : `of ${principal.name}`
+}

@@ -1,0 +1,163 @@
+/**
+ * Composition of the server: a node over a log, and its HTTP face.
+ *
+ *     serveVerdict -> openNode (app.ts) -> createServer (src/http) -> listening
+ *     close: drained -> signs of life written, log closed (the door)
+ */
+import type { AddressInfo } from 'node:net'
+import type { listAsked } from '../projections/operation-questions.ts'
+import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
+import type { RegistryAddress } from './authority/questions.ts'
+import { SettingsError, settingsOf } from './config.ts'
+import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
+import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
+import { described } from './http/described-routes.ts'
+import { healthRoutes } from './http/health-routes.ts'
+import type { Host } from './http/host.ts'
+import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
+import { Metrics } from './http/metrics.ts'
+import { requestLog } from './http/request-log.ts'
+import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
+import { createServer } from './http/server.ts'
+import { traces } from './http/traces.ts'
+import { placeOf } from './log-of-node.ts'
+import { NodeStanding } from './node-standing.ts'
+import { SOURCE_EXTENSION } from './read-side-of-node.ts'
+import { SYSTEM_CLOCK } from './runtime/clock.ts'
+import { createLogger, type Logger } from './runtime/logger.ts'
+import type { Question } from './subscriptions/question.ts'
+
+export interface ServeOptions extends Omit<OpenOptions, 'log'> {
+  /** Default: 127.0.0.1. */
+  readonly host?: string
+  /** Default: 8080; 0 takes a free one. */
+  readonly port?: number
+  readonly log?: Logger
+  /** Who asks. Without any of it everybody may do everything, and only a loopback address is opened. */
+  readonly authentication?: AuthenticationOptions
+}
+
+export interface AuthenticationOptions {
+  /** The file of API keys; see `verdict keys`. */
+  readonly keys?: string
+  readonly jwt?: TokenOptions
+}
+
+export interface ServedVerdict {
+  readonly node: EmbeddedNode
+  readonly address: AddressInfo
+  readonly url: string
+  /** Drains and closes all of it. Twice is once. */
+  close(): Promise<void>
+  /** Ends what still drains, connections first. */
+  force(): void
+}
+
+export const DEFAULT_HOST = '127.0.0.1'
+export const DEFAULT_PORT = 8080
+
+/** Throws LogError, SettingsError, and what listening throws; then nothing is left open. */
+export async function serveVerdict(location: string, options: ServeOptions = {}): Promise<ServedVerdict> {
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, authentication = {}, ...opening } = options
+  const settings = settingsOf(options.settings)
+  const log = options.log ?? createLogger(settings.logLevel)
+  const authenticate = authenticationOf(authentication, host, log)
+  // Of a log on a server the file of webhooks has to be named.
+  const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
+  const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
+  try {
+    const standing = new NodeStanding(node, options.reconciler !== false)
+    const metrics = new Metrics(standing)
+    const server = await createServer({
+      door: metrics.observed(node.door),
+      events: node.events,
+      settings,
+      log,
+      authenticate,
+      version: VERSION,
+      now: () => Date.now(),
+      locate: (id, workspaces) => locate(node, id, workspaces),
+      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described],
+    })
+    const address = await server.listen({ host, port })
+    if (options.reconciler !== false) node.reconciler.start()
+    let closing: Promise<void> | undefined
+    return {
+      node,
+      address,
+      url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+      close() {
+        closing ??= server.drain().finally(() => node.door.close())
+        return closing
+      },
+      force: () => server.force(),
+    }
+  } catch (error) {
+    await node.door.close()
+    throw error
+  }
+}
+
+/** Throws SettingsError: an address that others reach is never open to everybody. */
+function authenticationOf({ keys, jwt }: AuthenticationOptions, host: string, log: Logger): Authenticate {
+  const credentials = [
+    ...(keys === undefined ? [] : [keysOf(keys, log)]),
+    ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
+  ]
+  if (credentials.length > 0) return authenticatedBy(credentials)
+  if (isLoopback(host)) return openToEverybody()
+  throw new SettingsError(
+    `${host} can be reached by others, and nobody would have to say who he is: make a key with "verdict keys add", name a jwt issuer, or serve 127.0.0.1`,
+  )
+}
+
+function keysOf(path: string, log: Logger) {
+  // A file that can't be used stops the start with a sentence.
+  readKeys(path)
+  return apiKeys({
+    path,
+    monotonicNow: () => SYSTEM_CLOCK.monotonicNow(),
+    warn: (message) => log.error({ path }, `nobody is let in by a key: ${message}`),
+  })
+}
+
+function checkedTokens(jwt: TokenOptions): TokenOptions {
+  const parsed = tokenOptionsSchema.safeParse(jwt)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new SettingsError(`jwt.${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`)
+}
+
+/** The keys of a server, for those who hand them out. */
+export { addKey, EVERY_WORKSPACE, ROLES, readKeys, revokeKey }
+
+const VERSION = '0.1.0'
+
+const LOCATE_TIMEOUT_MS = 10_000
+/** Owners told of where several have the id. */
+const LOCATED_MAX = 5
+
+const OPERATIONS_LISTED: Question<typeof listAsked> = {
+  module: new URL(`../projections/operation-questions.${SOURCE_EXTENSION}`, import.meta.url).href,
+  name: 'listAsked',
+  projection: 'operation-index',
+}
+
+const locate = async (
+  { store, readSide }: EmbeddedNode,
+  id: string,
+  workspaces: readonly string[] | undefined,
+): ReturnType<Host['locate']> => {
+  if (workspaces?.length === 0) return []
+  const atLeast = await store.end()
+  const filter = { ids: [id], ...(workspaces === undefined ? {} : { workspaces: [...workspaces] }) }
+  const { answer } = await readSide.ask(
+    OPERATIONS_LISTED,
+    [{ filter, now: Date.now(), graceMs: 0, pageSize: LOCATED_MAX }],
+    { atLeast, timeoutMs: LOCATE_TIMEOUT_MS },
+  )
+  const found = new Map<string, RegistryAddress>()
+  for (const { workspace, owner } of answer.operations)
+    found.set(JSON.stringify([workspace, owner]), { workspace, owner })
+  return [...found.values()]
+}

@@ -1,0 +1,177 @@
+import { context, propagation, trace } from '@opentelemetry/api'
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { servedTo } from './support/callers.ts'
+import { served } from './support/served.ts'
+
+const OWNER = '/v1/workspaces/w/owners/o'
+
+describe('H3: health', () => {
+  test('tells commands, reads, projections and reconciler apart', async () => {
+    const { get, post } = await served({ readModels: { follow: 'at_start' } })
+    expect(await get('/livez')).toMatchObject({ status: 200, body: { status: 'ok' } })
+    expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
+    await post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
+    await expect
+      .poll(() => get('/readyz?verbose'), { timeout: 20_000 })
+      .toMatchObject({
+        status: 200,
+        body: {
+          status: 'ready',
+          checks: {
+            commands: { status: 'ok' },
+            reads: { status: 'ok' },
+            projections: {
+              status: 'ok',
+              all: expect.arrayContaining([
+                expect.objectContaining({ projection: 'operation-index', status: 'following', parked: 0 }),
+              ]),
+            },
+            reconciler: { status: 'on' },
+          },
+        },
+      })
+  })
+
+  test('is ready while the read models are behind or nobody follows, and says so', async () => {
+    const { get, post } = await served({ readModels: { follow: 'never' }, reconciler: false })
+    await post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
+    expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
+    expect(await get('/readyz?verbose')).toMatchObject({
+      status: 200,
+      body: {
+        status: 'ready',
+        checks: {
+          commands: { status: 'ok' },
+          reads: { status: 'not_served' },
+          projections: { status: 'behind' },
+          reconciler: { status: 'off' },
+        },
+      },
+    })
+  })
+
+  test('is not ready when commands can not be taken, and lives on', async () => {
+    const { get, node } = await served()
+    await node.store.close()
+    expect(await get('/readyz')).toMatchObject({ status: 503, body: { status: 'not_ready' } })
+    expect(await get('/readyz?verbose')).toMatchObject({
+      status: 503,
+      body: { checks: { commands: { status: 'closed' } } },
+    })
+    expect(await get('/livez')).toMatchObject({ status: 200 })
+  })
+
+  test('tells its probes without a key, and what stands in the way only to callers that it knows', async () => {
+    const { get, as } = await servedTo({ probe: { w: ['viewer'] } })
+    expect(await get('/livez')).toMatchObject({ status: 200 })
+    expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
+    expect(await get('/readyz?verbose')).toMatchObject({ status: 401 })
+    expect(await get('/readyz?verbose', as('probe'))).toMatchObject({ status: 200 })
+  })
+})
+
+describe('metrics', () => {
+  test('count what the server does and tell what the read models know', async () => {
+    const { get, post, node } = await served({ readModels: { follow: 'at_start' } })
+    const { body } = await post(`${OWNER}/operations`, { kind: 'export', id: 'a', claim: true })
+    await post(`${OWNER}/operations`, { kind: 'export', id: 'b' })
+    await post(`${OWNER}/operations/a:complete`, { leaseEpoch: body.leaseEpoch })
+    await post(`${OWNER}/operations/b:complete`, {})
+    await post(`${OWNER}/commands:batch`, { commands: [{ command: { type: 'Any\n"thing' } }] })
+    const seen = async () => {
+      const { body: text } = await get('/metrics')
+      return new Map<string, number>(
+        (text as string)
+          .split('\n')
+          .filter((line) => line !== '' && !line.startsWith('#'))
+          .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+      )
+    }
+    await expect
+      .poll(async () => (await seen()).get('verdict_operations{kind="export",status="completed"}'), { timeout: 20_000 })
+      .toBe(1)
+    const metrics = await seen()
+    expect(Object.fromEntries(metrics)).toMatchObject({
+      'verdict_operations{kind="export",status="provisioning"}': 1,
+      'verdict_operations_by_freshness{freshness="fresh"}': 1,
+      'verdict_operations_by_freshness{freshness="terminal"}': 1,
+      verdict_oldest_stale_seconds: 0,
+      'verdict_command_seconds_count{command="RegisterOperation",result="answered"}': 2,
+      'verdict_command_seconds_count{command="CompleteOperation",result="illegal_transition"}': 1,
+      'verdict_command_seconds_count{command="unknown",result="invalid_command"}': 1,
+      'verdict_http_request_seconds_count{endpoint="registerOperation",status="201"}': 2,
+      verdict_waits_open: 0,
+      'verdict_projection_lag_events{projection="operation-index"}': 0,
+    })
+    expect(metrics.get('verdict_append_seconds_count')).toBeGreaterThan(0)
+    await expect
+      .poll(async () => (await seen()).get('verdict_transitions_total{kind="export",transition="completed"}'), {
+        timeout: 20_000,
+      })
+      .toBe(1)
+    expect((await seen()).has('verdict_run_time_seconds{kind="export",quantile="0.99"}')).toBe(true)
+    expect(node.store.health()).toEqual({ status: 'ok' })
+  })
+
+  test('are for those who may read every workspace', async () => {
+    const { get, as } = await servedTo({ some: { w: ['viewer'] }, prometheus: { '*': ['viewer'] } })
+    expect(await get('/metrics')).toMatchObject({ status: 401 })
+    expect(await get('/metrics', as('some'))).toMatchObject({ status: 403 })
+    expect(await get('/metrics', as('prometheus'))).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a trace', () => {
+  const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+
+  test('of the caller is stored with the operation; what is none is left out', async () => {
+    const { get, post } = await served()
+    await post(`${OWNER}/operations`, { kind: 'k', id: 'a' }, { headers: { traceparent: parent } })
+    await post(`${OWNER}/operations/a:abort`, {}, { headers: { traceparent: '00-zz-zz-01' } })
+    const { events } = (await get(`${OWNER}/operations/a/history`)).body
+    expect(events.map(({ metadata }: { metadata: object }) => metadata)).toEqual([
+      expect.objectContaining({ traceparent: parent }),
+      expect.not.objectContaining({ traceparent: expect.anything() }),
+    ])
+  })
+
+  test('has a span for each request where an SDK of OpenTelemetry runs', async () => {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+    trace.setGlobalTracerProvider(provider)
+    propagation.setGlobalPropagator({
+      inject: () => {},
+      fields: () => ['traceparent'],
+      extract: (active, carrier, getter) => {
+        const [, traceId = '', spanId = ''] = String(getter.get(carrier, 'traceparent')).split('-')
+        return traceId === ''
+          ? active
+          : trace.setSpanContext(active, { traceId, spanId, traceFlags: 1, isRemote: true })
+      },
+    })
+    onTestFinished(() => {
+      trace.disable()
+      propagation.disable()
+      context.disable()
+    })
+    const { post } = await served()
+    await post(`${OWNER}/operations`, { kind: 'k', id: 'a' }, { headers: { traceparent: parent } })
+    const finished = (): readonly ReadableSpan[] => exporter.getFinishedSpans()
+    await expect.poll(finished).toHaveLength(1)
+    const [span] = finished()
+    expect(span?.name).toBe('registerOperation')
+    expect(span?.spanContext().traceId).toBe('4bf92f3577b34da6a3ce929d0e0e4736')
+    expect(span?.attributes).toMatchObject({
+      'http.request.method': 'POST',
+      'http.response.status_code': 201,
+      'http.route': '/operations',
+      'enduser.id': 'anonymous',
+    })
+  })
+})
