@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
+import { createLogger } from '../../src/runtime/logger.ts'
+import { serveVerdict } from '../../src/serve.ts'
 import { openWebhookDatabase } from '../../src/subscriptions/webhook-database.ts'
 import { WebhookOutbox } from '../../src/subscriptions/webhook-outbox.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
@@ -145,6 +147,20 @@ describe('a log in memory', () => {
     expect(receiver.told()).toEqual(['operation.completed a'])
     await verdict.close()
     expect(readdirSync(temporary)).toEqual([])
+  })
+})
+
+describe('a server', () => {
+  test('sends to endpoints that were added by command, without being told to', async () => {
+    const receiver = await Receiver.started()
+    const log = path.join(freshFolder(), 'verdict.db')
+    const served = await serveVerdict(log, { port: 0, log: createLogger('silent') })
+    onTestFinished(() => served.close())
+    const rig = await webhookRig({ location: log, file: `${log}-webhooks` })
+    await rig.endpoint('ends', receiver, ENDS)
+    await rig.verdict.execute('export', { id: 'a' }, () => 1)
+    await receiver.has(1)
+    expect(receiver.told()).toEqual(['operation.completed a'])
   })
 })
 
