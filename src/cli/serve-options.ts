@@ -28,7 +28,7 @@ export interface ServePlan {
 }
 
 const KEYS_FILE = 'keys.json'
-const FILE_SECTIONS = ['server', 'settings', 'kinds', 'limits', 'reconciler']
+const FILE_SECTIONS = ['server', 'settings', 'kinds', 'limits', 'reconciler', 'webhooks']
 const SERVER_FIELDS = ['host', 'port', 'data', 'store', 'keys', 'jwt']
 
 /** Throws UsageError; no password of an address is in it. */
