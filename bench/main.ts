@@ -5,11 +5,14 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
+import { http } from './http.ts'
 import { liveness } from './liveness.ts'
 import { queries } from './queries.ts'
 import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
+import { sse } from './sse.ts'
 import { w1 } from './w1.ts'
+import { waits } from './waits.ts'
 
 const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<BenchReport>>> = {
   w1,
@@ -18,6 +21,9 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   lag,
   liveness,
   queries,
+  http,
+  waits,
+  sse,
 }
 
 const { values, positionals } = parseArgs({

@@ -37,6 +37,18 @@ export async function measureLoad(
 ): Promise<Measured> {
   const { door, store } = await openNode(location)
   const counter = countAppends(store)
+  const measured = await measureDoor(door, inFlight, registries, commands)
+  await door.close()
+  return { ...measured, appends: counter() }
+}
+
+/** The same load on whatever answers commands. */
+export async function measureDoor(
+  door: Pick<VerdictDoor, 'send'>,
+  inFlight: number,
+  registries: number,
+  commands: number,
+): Promise<Omit<Measured, 'appends'>> {
   const workspace = `bench-${randomUUID()}`
   const operations = Math.ceil(commands / COMMANDS_PER_OPERATION)
   const latencies: number[] = []
@@ -54,12 +66,10 @@ export async function measureLoad(
   )
   const seconds = (performance.now() - start) / 1_000
   delay.disable()
-  await door.close()
   return {
     rate: (operations * COMMANDS_PER_OPERATION) / seconds,
     latencies: latencies.sort((a, b) => a - b),
     stallMs: delay.max / 1e6,
-    appends: counter(),
   }
 }
 
@@ -84,7 +94,7 @@ function countAppends(store: EventStore): () => AppendShape {
 }
 
 async function runOperation(
-  door: VerdictDoor,
+  door: Pick<VerdictDoor, 'send'>,
   registry: { readonly workspace: string; readonly owner: string },
   id: string,
   latencies: number[],

@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util'
 import { durationMs } from '../client/durations.ts'
 import { OperationRejected } from '../client/operation-errors.ts'
 import { shownLocation } from '../log-of-node.ts'
-import { STORE_HELP, STORE_OPTIONS, type StorePlace, storePlace } from './store-option.ts'
+import { PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 export const RUN_HELP = `  verdict run -- make all
   verdict run --name nightly --label team=data -- ./backup.sh /srv
   verdict run --owner acme --stale-after 10m --max-runtime 2h -- node import.js orders.csv
+  verdict run --server http://localhost:8080 -- make all
   verdict run --store "esdb://localhost:2113?tls=false" -- make all
 
 Usage: verdict run [options] -- <command> [arguments]
@@ -23,7 +24,7 @@ When verdict itself is killed (kill -9), the operation gives no sign of life any
 stale, and "verdict reconcile", or any process that embeds Verdict, ends it. The command may go on until it next writes.
 
 Options:
-${STORE_HELP}  --workspace NAME       (default: default)
+${PLACE_HELP}  --workspace NAME       (default: default)
   --owner NAME           whose operation it is (default: default)
   --kind KIND            (default: command)
   --name TEXT            what people call it (default: the command line)
@@ -41,7 +42,7 @@ when it can't be run; 125 when verdict could not register it; 2 for a command li
 `
 
 export interface RunOptions {
-  readonly store: StorePlace
+  readonly place: Place
   readonly workspace: string
   readonly owner: string
   readonly kind: string
@@ -66,7 +67,7 @@ export function runOptionsOf(args: readonly string[]): RunOptions | undefined {
       args: [...own],
       allowPositionals: true,
       options: {
-        ...STORE_OPTIONS,
+        ...PLACE_OPTIONS,
         workspace: { type: 'string', default: 'default' },
         owner: { type: 'string', default: 'default' },
         kind: { type: 'string', default: 'command' },
@@ -89,7 +90,7 @@ export function runOptionsOf(args: readonly string[]): RunOptions | undefined {
   const [command = '', ...commandArgs] = end === -1 ? [] : args.slice(end + 1)
   if (command === '') throw new UsageError('there is no command: verdict run [options] -- <command>')
   return {
-    store: storePlace(values),
+    place: placeOf(values),
     workspace: values.workspace,
     owner: values.owner,
     kind: values.kind,

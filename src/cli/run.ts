@@ -16,6 +16,7 @@ import { CommandFailed } from './command-failed.ts'
 import { type CommandEnd, type CommandProcess, exitCodeOf, startCommand } from './command-process.ts'
 import { EXIT_OURS, EXIT_SIGNAL } from './exit-codes.ts'
 import { OutputProgress } from './output-progress.ts'
+import { connectTo } from './place-option.ts'
 import { RUN_HELP, type RunOptions, runOptionsOf } from './run-options.ts'
 
 /** After the command has ended the log is waited for, so long at most. */
@@ -31,18 +32,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const stopListening = onInterrupt((signal) => running.interrupt(signal))
   let verdict: Verdict | undefined
   try {
-    const { location, folder } = options.store
-    if (folder !== undefined) mkdirSync(folder, { recursive: true })
-    verdict = await openVerdict(location, {
-      workspace: options.workspace,
-      owner: options.owner,
-      actor: 'verdict run',
-      worker: { host: hostname(), pid: process.pid },
-      log: { warn: (_facts, message) => say(message) },
-      // A command that lasts a second need not look after all others, and asks nothing of them.
-      reconciler: false,
-      readModels: { follow: 'when_asked' },
-    })
+    verdict = await opened(options)
     const handle = await running.begin(verdict)
     await running.finished(handle)
     return running.exitCode
@@ -53,6 +43,17 @@ export async function run(args: readonly string[]): Promise<number> {
     await verdict?.close()
     stopListening()
   }
+}
+
+async function opened({ place, workspace, owner }: RunOptions): Promise<Verdict> {
+  const worker = { host: hostname(), pid: process.pid }
+  const defaults = { workspace, owner, worker, log: { warn: (_facts: unknown, message: string) => say(message) } }
+  if (place.type === 'server') return connectTo(place, defaults)
+  const { location, folder } = place.store
+  if (folder !== undefined) mkdirSync(folder, { recursive: true })
+  // A command that lasts a second need not look after all others, and asks nothing of them.
+  const alone = { reconciler: false, readModels: { follow: 'when_asked' } } as const
+  return openVerdict(location, { ...defaults, actor: 'verdict run', ...alone })
 }
 
 class RunningCommand {

@@ -1,8 +1,10 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
 import { shownLocation } from '../log-of-node.ts'
 import { config } from './config.ts'
+import { events } from './events.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
 import { keys } from './keys.ts'
+import { operations } from './operations.ts'
 import { projections } from './projections.ts'
 import { reconcile } from './reconcile.ts'
 import { run } from './run.ts'
@@ -14,6 +16,8 @@ import { webhooks } from './webhooks.ts'
 const HELP = `  verdict serve                                  the server, for services and workers in any language
   verdict run -- make all                        run a command as an operation
   verdict run --name nightly -- ./backup.sh      with a name
+  verdict operations watch ID                    how one gets on, until it has ended
+  verdict events tail                            what happens, a line for each event
   verdict verify --data .verdict                 fold the whole log again, check its chain
   verdict reconcile --dry-run                    who is silent for too long
   verdict projections list                       how far the read models are
@@ -24,6 +28,8 @@ Commands:
   serve        serve the API over HTTP; "verdict serve --help" tells how
   keys         make, list and revoke the keys of its callers; "verdict keys --help" tells how
   run          run a command line as an operation; "verdict run --help" tells how
+  operations   list, watch and steer operations; "verdict operations --help" tells how
+  events       tail what happens; "verdict events --help" tells how
   verify       read the whole log again and check it; "verdict verify --help" tells how
   reconcile    end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
   projections  list, rebuild and check read models; "verdict projections --help" tells how
@@ -39,6 +45,8 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   serve,
   keys,
   run,
+  operations,
+  events,
   verify,
   reconcile,
   projections,

@@ -157,11 +157,19 @@ describe('a stream of events', () => {
     const ids = [...text.matchAll(/^id: (\S+)$/gm)].map(([, id]) => id as string)
     expect(ids.length).toBeGreaterThan(1)
     expect(ids.length).toBeLessThan(301)
-    const back = await streamOf(server.url, '/v1/events', { 'last-event-id': ids.at(-1) as string })
-    expect(await subjectsOf(back.events, 301 - ids.length)).toEqual(
-      Array.from({ length: 301 - ids.length }, (_, i) => `i${i + ids.length - 1}`),
-    )
-    back.leave()
+    // However often he is let go of again, because this machine is busy.
+    const rest: string[] = []
+    for (let last = ids.at(-1) as string; ids.length + rest.length < 301; ) {
+      const back = await streamOf(server.url, '/v1/events', { 'last-event-id': last })
+      for await (const { id, data } of back.events) {
+        if (id === undefined) break
+        last = id
+        rest.push(JSON.parse(data).subject)
+        if (ids.length + rest.length === 301) break
+      }
+      back.leave()
+    }
+    expect(rest).toEqual(Array.from({ length: 301 - ids.length }, (_, i) => `i${i + ids.length - 1}`))
   })
 
   test('is refused beyond as many as there may be', async () => {
@@ -173,10 +181,16 @@ describe('a stream of events', () => {
     await expect.poll(async () => (await streamOf(server.url, '/v1/events')).status).toBe(200)
   })
 
-  test('D6: is the same for many at once', { timeout: 60_000 }, async () => {
+  test('D6: is the same for a thousand clients at once', { timeout: 120_000 }, async () => {
     const server = await served()
     const verdict = verdictOn(server)
-    const streams = await Promise.all(Array.from({ length: 200 }, () => streamOf(server.url, '/v1/events?after=now')))
+    const streams: Awaited<ReturnType<typeof streamOf>>[] = []
+    // In waves: more connections at once than a socket's backlog holds would be refused before anybody sees them.
+    for (let wave = 0; wave < 10; wave++) {
+      const opening = Array.from({ length: 100 }, () => streamOf(server.url, '/v1/events?after=now'))
+      streams.push(...(await Promise.all(opening)))
+    }
+    expect(server.node.events.readers).toBe(1_000)
     for (let i = 0; i < 20; i++) await verdict.register('k', { id: `i${i}` })
     const all = await Promise.all(streams.map(({ events }) => subjectsOf(events, 21)))
     const wanted = ['-', ...Array.from({ length: 20 }, (_, i) => `i${i}`)]

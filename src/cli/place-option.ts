@@ -1,0 +1,65 @@
+/** Where a command looks and acts: at a server, or at a log that it opens itself. The same API stands over both. */
+import { userInfo } from 'node:os'
+import { openVerdict } from '../app.ts'
+import { connectVerdict } from '../client/connect.ts'
+import type { Verdict, VerdictDefaults } from '../client/verdict.ts'
+import { STORE_HELP, STORE_OPTIONS, type StorePlace, storePlace } from './store-option.ts'
+import { UsageError } from './usage-error.ts'
+
+export const SERVER_VARIABLE = 'VERDICT_SERVER'
+export const API_KEY_VARIABLE = 'VERDICT_API_KEY'
+
+/** For parseArgs. */
+export const PLACE_OPTIONS = { ...STORE_OPTIONS, server: { type: 'string' } } as const
+
+export const PLACE_HELP = `  --server URL           a server, such as http://localhost:8080; ${SERVER_VARIABLE} in the environment says the same, and its key
+                         stands in ${API_KEY_VARIABLE}, where no process list shows it. Excludes --store and --data
+${STORE_HELP}`
+
+export interface PlaceFlags {
+  readonly server?: string | undefined
+  readonly data?: string | undefined
+  readonly store?: string | undefined
+}
+
+export type Place =
+  | { readonly type: 'server'; readonly url: string; readonly apiKey: string | undefined }
+  | { readonly type: 'log'; readonly store: StorePlace }
+
+/** A flag goes before the environment, in which a server goes before a log. Throws UsageError. */
+export function placeOf(flags: PlaceFlags, environment: NodeJS.ProcessEnv = process.env): Place {
+  const isLogNamed = flags.data !== undefined || flags.store !== undefined
+  if (flags.server !== undefined && isLogNamed) throw new UsageError('--server excludes --store and --data')
+  const told = flags.server ?? (isLogNamed ? undefined : environment[SERVER_VARIABLE] || undefined)
+  if (told === undefined) return { type: 'log', store: storePlace(flags, environment) }
+  return { type: 'server', url: checkedUrl(told), apiKey: environment[API_KEY_VARIABLE] || undefined }
+}
+
+/** For what looks at a log, or acts on what stands in it: one that is not there is not begun. */
+export async function openPlace(place: Place, defaults: Omit<VerdictDefaults, 'actor'> = {}): Promise<Verdict> {
+  if (place.type === 'server') return connectTo(place, defaults)
+  const actor = userInfo().username
+  // A command that lasts a second need not look after all others.
+  return openVerdict(place.store.location, { ...defaults, actor, mustExist: true, reconciler: false })
+}
+
+export function connectTo(
+  { url, apiKey }: Extract<Place, { readonly type: 'server' }>,
+  defaults: Omit<VerdictDefaults, 'actor'>,
+): Verdict {
+  return connectVerdict(url, { ...defaults, ...(apiKey === undefined ? {} : { apiKey }) })
+}
+
+/** A key in it would be seen in every process list. */
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError('--server wants the address of a server, such as http://localhost:8080')
+  }
+  if (url.username !== '' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(
+      `--server wants an address without user, query and fragment: a key stands in ${API_KEY_VARIABLE}`,
+    )
+  }
+  return text
+}

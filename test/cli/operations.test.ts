@@ -1,0 +1,123 @@
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { freshFolder } from '../client/support/opened-verdict.ts'
+import { ServerProcess } from '../client/support/server-process.ts'
+import { CommandLine, type CommandLineOptions } from './support/command-line.ts'
+
+const TIMEOUT = { timeout: 120_000 }
+
+/** The same command lines against a server and against a log. */
+const PLACES = ['server', 'log'] as const
+
+async function placed(place: (typeof PLACES)[number]) {
+  const server = place === 'server' ? await ServerProcess.start() : undefined
+  const data = server === undefined ? freshFolder() : ''
+  const flags = server === undefined ? ['--data', data] : ['--server', server.url]
+  const run = async (args: readonly string[], options?: CommandLineOptions) => {
+    const { code, stdout, stderr } = await new CommandLine([...args, ...flags], options).ended
+    return { code, stdout: stdout.toString(), stderr }
+  }
+  // A log that is not there is not begun by who only looks at it.
+  if (server === undefined) await new CommandLine(['run', ...flags, '--id', 'first', '--', 'true']).ended
+  return { run, flags, server }
+}
+
+describe.each(PLACES)('operations on a %s', (place) => {
+  test('are begun, worked on and ended from a shell, with the lease in their answers', TIMEOUT, async () => {
+    const { run } = await placed(place)
+    const started = await run([
+      ...['operations', 'start', 'import', '--id', 'a', '--name', 'March', '--label', 'team=data'],
+      ...['--input', '{"file":"x"}', '--stale-after', '10m', '--json'],
+    ])
+    expect(started).toMatchObject({ code: 0, stderr: '' })
+    const { operationId, leaseEpoch } = JSON.parse(started.stdout)
+    expect(operationId).toBe('a')
+    const lease = ['--lease', String(leaseEpoch)]
+    const report = ['--processed', '4', '--total', '10', '--message', 'fourth']
+    expect(await run(['operations', 'progress', 'a', ...lease, ...report])).toMatchObject({ code: 0 })
+    const page = await run(['operations', 'get', 'a'])
+    expect(page.stdout).toMatch(/^name {8}March$/m)
+    expect(page.stdout).toMatch(/^progress {4}4\/10$/m)
+    expect(page.stdout).toMatch(/^labels {6}team=data$/m)
+    expect(await run(['operations', 'cancel', 'a', '--reason', 'enough'])).toMatchObject({ code: 0 })
+    const beat = await run(['operations', 'heartbeat', 'a', ...lease])
+    expect(beat.stdout).toBe(`a running lease ${leaseEpoch} cancel requested\n`)
+    const completed = await run(['operations', 'complete', 'a', ...lease, '--result', '{"rows":10}'])
+    expect(completed).toEqual({ code: 0, stdout: `a completed lease ${leaseEpoch}\n`, stderr: '' })
+    const { stdout } = await run(['operations', 'get', 'a', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'completed', outcome: { result: { rows: 10 } } })
+    const story = await run(['operations', 'history', 'a'])
+    expect(story.stdout).toMatch(/OperationRegistered[\s\S]*CancelRequested[\s\S]*OperationCompleted/)
+  })
+
+  test('that are refused or not there say so, by sentence and by exit code', TIMEOUT, async () => {
+    const { run } = await placed(place)
+    expect(await run(['operations', 'get', 'nobody'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'verdict: there is no operation nobody\n',
+    })
+    const refused = await run(['operations', 'complete', 'nobody', '--lease', '1', '--json'])
+    expect({ code: refused.code, told: JSON.parse(refused.stdout).error.code }).toEqual({ code: 1, told: 'not_found' })
+    for (const args of [
+      [],
+      ['ponder', 'a'],
+      ['get'],
+      ['complete', 'a', '--result', '{'],
+      ['progress', 'a', '--percent', 'x'],
+    ]) {
+      expect((await run(['operations', ...args])).code).toBe(2)
+    }
+  })
+
+  test('are watched until they end, and events are told as they come', TIMEOUT, async () => {
+    const { run, flags } = await placed(place)
+    await run(['operations', 'register', 'k', '--id', 'a'])
+    const tail = new CommandLine(['events', 'tail', '--from-start', '--json', '--operation', 'a', ...flags])
+    const watch = new CommandLine(['operations', 'watch', 'a', ...flags])
+    await tail.printed('verdict.operation.registered')
+    await run(['operations', 'abort', 'a', '--reason', 'not wanted'])
+    expect((await watch.ended).code).toBe(1)
+    await tail.printed('verdict.operation.aborted')
+    tail.kill('SIGINT')
+    const { code, stdout } = await tail.ended
+    expect(code).toBe(0)
+    const events = stdout
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(events.map(({ type, subject }) => `${type} ${subject}`)).toEqual([
+      'verdict.operation.registered a',
+      'verdict.operation.aborted a',
+    ])
+    const rest = await run(['events', 'tail', '--no-follow', '--after', events[0].cursor])
+    expect(rest.stdout).toMatch(/operation\.aborted {2}a\n$/)
+  })
+})
+
+test('a command line runs as an operation of a server, and outlives its restart', TIMEOUT, async () => {
+  const { run, flags, server } = await placed('server')
+  const script = path.join(freshFolder(), 'go')
+  const command = `while [ ! -e ${script} ]; do sleep 0.05; done; echo done`
+  const running = new CommandLine(['run', ...flags, '--id', 'a', '--name', 'waits', '--', 'sh', '-c', command])
+  await expect
+    .poll(async () => JSON.parse((await run(['operations', 'get', 'a', '--json'])).stdout || '{}').status, {
+      timeout: 60_000,
+    })
+    .toBe('running')
+  await server?.kill()
+  await new CommandLine(['run', '--data', freshFolder(), '--', 'touch', script]).ended
+  await server?.restart()
+  const { code, stdout } = await running.ended
+  expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: 'done\n' })
+  expect(JSON.parse((await run(['operations', 'get', 'a', '--json'])).stdout)).toMatchObject({ status: 'completed' })
+})
+
+test('a server that is not there, and a key in its address, are told with one sentence', TIMEOUT, async () => {
+  const { code, stderr } = await new CommandLine(['operations', 'get', 'a'], {
+    env: { VERDICT_SERVER: 'http://secret@localhost:1' },
+  }).ended
+  expect(code).toBe(2)
+  expect(stderr).not.toContain('secret')
+})
