@@ -166,8 +166,8 @@ async function list(
 ): Promise<number> {
   const { status, kind, key, attention } = values
   const filter = {
-    ...(status === undefined ? {} : { status: status as OperationSnapshot['status'][] }),
-    ...(kind === undefined ? {} : { kind }),
+    ...(status === undefined ? {} : { statuses: status as OperationSnapshot['status'][] }),
+    ...(kind === undefined ? {} : { kinds: kind }),
     ...(key === undefined ? {} : { key }),
     ...(attention === undefined ? {} : { attention }),
     ...(values.label === undefined ? {} : { labels: labelsOf(values.label) }),

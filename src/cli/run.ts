@@ -53,7 +53,7 @@ async function opened({ place, workspace, owner }: RunOptions): Promise<Verdict>
   if (folder !== undefined) mkdirSync(folder, { recursive: true })
   // A command that lasts a second need not look after all others, and asks nothing of them.
   const alone = { reconciler: false, readModels: { follow: 'when_asked' } } as const
-  return openVerdict(location, { ...defaults, actor: 'verdict run', ...alone })
+  return openVerdict(location, { ...defaults, ...alone, actor: 'verdict run' })
 }
 
 class RunningCommand {
