@@ -1,4 +1,6 @@
 # The server in one image:      docker build --target server -t verdict .
+# Somebody who may call it:     docker run --rm -v verdict:/data verdict keys add me --role admin --data /data
+# And then:                     docker run --init -p 127.0.0.1:8080:8080 -v verdict:/data verdict
 # Its tests in another:         docker build --target test -t verdict-test .
 
 FROM node:24-bookworm-slim AS packages

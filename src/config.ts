@@ -47,7 +47,7 @@ export const settingsSchema = z.strictObject({
   /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
   /** Events and bytes that are folded before they are written to the read models; a live event never waits for others. */
-  projectionBatchEventsMax: positive.default(1_000),
+  projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */

@@ -3,7 +3,7 @@
  * values. Nothing is decided here and nothing is kept but how far this node has told its callers of the log.
  *
  *     question -> schema -> read side (rows at or behind what was told here) -> answer with its position
- *                             '-> behind, not_served: refused, with how far the rows are
+ *                             '-> read_model_behind, not_served: refused, with how far the rows are
  */
 import type { z } from 'zod'
 import type { monitoredAsked } from '../projections/monitored-operations.ts'
@@ -29,6 +29,7 @@ import {
 } from './authority/monitoring.ts'
 import type { Refusable } from './authority/questions.ts'
 import type { Rejection } from './authority/rejections.ts'
+import { storyTold } from './authority/story.ts'
 import type { MonitoringDoor } from './client/monitoring-door.ts'
 import type { EventReader } from './event-store/event-store.ts'
 import { registryStream } from './event-store/stream-names.ts'
@@ -107,7 +108,7 @@ export function monitoringOf({ readSide, store, clock, unheard, toldUpTo }: Moni
       const kept = await storyInLog(store, stream, { id, number: wanted, after, limit }, signal)
       if (kept === undefined) return undefined
       const standing = { standing: 'no_longer_held', explanation: NO_LONGER_HELD } as const
-      return { ...address, ...standing, ...kept }
+      return { ...address, ...standing, ...kept, steps: storyTold(kept.entries) }
     }
     const { number, revisions, hasMore } = found
     const { answer: held } = await ask(
@@ -116,7 +117,8 @@ export function monitoringOf({ readSide, store, clock, unheard, toldUpTo }: Moni
       { ...as, atLeast: asOf.position },
       signal,
     )
-    const page = { entries: await eventsAt(store, stream, revisions, signal), hasMore }
+    const entries = await eventsAt(store, stream, revisions, signal)
+    const page = { entries, steps: storyTold(entries), hasMore }
     if (held === undefined) {
       return { ...address, standing: 'no_longer_held', explanation: NO_LONGER_HELD, number, ...page }
     }
@@ -164,7 +166,7 @@ function rejectionOf(error: unknown): Rejection | undefined {
   const { message, position, atLeast } = error
   switch (error.code) {
     case 'read_model_behind':
-      return { code: 'behind', message, facts: { position, atLeast } }
+      return { code: 'read_model_behind', message, facts: { position, atLeast } }
     case 'not_served':
       return { code: 'not_served', message, facts: {} }
     case 'read_side_closed':

@@ -52,8 +52,10 @@ export class NodeStanding implements HealthPort, MetricsPort {
     return { status: 'held', message: `a breaker holds ${held.join(', ')}: release it, or look why they are silent` }
   }
 
-  operations() {
-    return this.#ask(GAUGES, [{ now: Date.now(), unheard: this.#node.reconciler.unheard }])
+  async operations() {
+    const now = Date.now()
+    const { oldestDeadlineAt, ...gauges } = await this.#ask(GAUGES, [{ now, unheard: this.#node.reconciler.unheard }])
+    return { ...gauges, oldestStaleMs: oldestDeadlineAt === undefined ? undefined : now - oldestDeadlineAt }
   }
 
   transitions() {

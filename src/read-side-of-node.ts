@@ -121,8 +121,7 @@ export function projectionModule(file: string): string {
 
 /** What the reconciler asks; the functions themselves are loaded where they are asked. */
 export function livenessQuestion<N extends keyof LivenessQuestions>(name: N): Question<LivenessQuestions[N]> {
-  const module = new URL(`../projections/liveness-questions.${SOURCE_EXTENSION}`, import.meta.url).href
-  return { module, name, projection: 'liveness' }
+  return { module: projectionModule('liveness-questions'), name, projection: 'liveness' }
 }
 
 const BUILT_IN_PROJECTIONS = [

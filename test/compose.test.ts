@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { keysBeside, SERVE_OPTIONS, servePlan } from '../src/cli/serve-options.ts'
+import { STORE_OPTIONS } from '../src/cli/store-option.ts'
 
 const HOUSE = path.resolve(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(path.join(HOUSE, file), 'utf8')
@@ -16,12 +19,14 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly healthcheck?: unknown
   readonly ports?: readonly string[]
+  readonly command?: readonly string[]
+  readonly volumes?: readonly string[]
 }
 
-describe('docker-compose.yml', () => {
-  const compose = parse(read('docker-compose.yml'), { merge: true })
-  const services: Readonly<Record<string, Service>> = compose.services
+const compose = parse(read('docker-compose.yml'), { merge: true })
+const services: Readonly<Record<string, Service>> = compose.services
 
+describe('docker-compose.yml', () => {
   test('follows the schema of the compose specification', () => {
     const validate = composeSchema()
     expect(validate(compose), JSON.stringify(validate.errors)).toBe(true)
@@ -87,6 +92,24 @@ describe('the image', () => {
   test('starts the program that the package has', () => {
     const { bin } = JSON.parse(read('package.json'))
     expect(server).toContain(`ENTRYPOINT ["node", "${bin.verdict}"]`)
+  })
+
+  test('serves on every address of its container, with the keys of its volume, also in compose', () => {
+    const [, command = '[]'] = /^CMD (.*)$/m.exec(server.split('ENTRYPOINT')[1] ?? '') ?? []
+    const plan = ([name, ...args]: readonly string[], environment: NodeJS.ProcessEnv) => {
+      expect(name).toBe('serve')
+      const { values } = parseArgs({ args: [...args], options: { ...STORE_OPTIONS, ...SERVE_OPTIONS } })
+      return servePlan(values, environment)
+    }
+    const alone = plan(JSON.parse(command), {})
+    expect(alone.options).toMatchObject({ host: '0.0.0.0', port: 8080 })
+    expect(keysBeside(alone.place, false)).toBe('/data/keys.json')
+    const { app } = services
+    expect(plan(app?.command ?? [], app?.environment ?? {})).toMatchObject({
+      place: { location: 'esdb://eventstoredb:2113?tls=false' },
+      options: { host: '0.0.0.0', port: 8080, authentication: { keys: '/data/keys.json' } },
+    })
+    expect(app?.volumes).toEqual(['app-data:/data'])
   })
 
   test('is built without what is built or kept beside the sources', () => {

@@ -13,11 +13,13 @@ import {
   type KindFacts,
   type Limits,
   limitsSchema,
+  type OperationError,
   reasonCodeSchema,
   retryOfSchema,
 } from './events.ts'
 import { copyJson, type JsonFault, type JsonValue } from './json-value.ts'
 import { type Policy, policyOverrideSchema } from './lifecycle-policy.ts'
+import { errorWithoutSecrets, withoutSecrets } from './redaction.ts'
 import type { Rejection } from './rejections.ts'
 
 const json = z.custom<JsonValue>((value) => value !== undefined, 'expected a JSON value')
@@ -208,10 +210,25 @@ export function parseCommand(input: unknown, bounds: Bounds): ParsedCommand | { 
     const issue = deepest(parsed.error.issues[0])
     return { rejection: invalid(issue.path.map(pathPart), issue.message, undefined) }
   }
-  const command = parsed.data as Command
-  const text = JSON.stringify(command)
+  const given = parsed.data as Command
+  // The digest is of what was sent, under a key: the same command is known again, and what it held is not.
+  const text = JSON.stringify(given)
+  const command = redacted(given)
   const excess = boundFault(command, bounds) ?? contentBytesFault(command, text, bounds)
   return excess === undefined ? { command, text } : { rejection: excess }
+}
+
+/** Without the secrets in what its sender wrote for others to read. */
+function redacted(command: Command): Command {
+  const written: { message?: string; reason?: string; error?: OperationError; disposition?: unknown } = {}
+  if ('message' in command && command.message !== undefined) written.message = withoutSecrets(command.message)
+  if ('reason' in command && command.reason !== undefined) written.reason = withoutSecrets(command.reason)
+  if ('error' in command && command.error !== undefined) written.error = errorWithoutSecrets(command.error)
+  if (command.type === 'ReconcileOperation' && command.disposition.type === 'fail') {
+    const { error } = command.disposition
+    if (error !== undefined) written.disposition = { ...command.disposition, error: errorWithoutSecrets(error) }
+  }
+  return Object.keys(written).length === 0 ? command : ({ ...command, ...written } as Command) // fields of the same types
 }
 
 function typeOf(input: JsonValue): CommandType | undefined {

@@ -2,16 +2,18 @@
  * The judgement as a sentence for people: what is missing, since when, and what will come of it. It tells of times and rules
  * only; what people and programs wrote never stands in it.
  */
-import type { DeadlineRule, ReasonCode } from './events.ts'
+import type { DeadlineRule } from './events.ts'
 import type { Judgement } from './freshness.ts'
-import { REASON_SENTENCES } from './reason-sentences.ts'
+import type { Outcome } from './operation.ts'
+import { outcomeSentence, REASON_SENTENCES, reasonCodeOf } from './reason-sentences.ts'
 import { spokenDuration } from './spoken-duration.ts'
 
-/** `reasonCode` is that of the outcome, where it was reconciled. */
-export function freshnessSentence(judgement: Judgement, now: number, reasonCode?: ReasonCode): string {
+/** `outcome` is that of the operation, where it has ended. */
+export function freshnessSentence(judgement: Judgement, now: number, outcome?: Outcome): string {
   const { freshness, rule, sinceAt, reconcileAt } = judgement
-  if (freshness === 'terminal') return 'It has ended.'
+  if (freshness === 'terminal') return outcome === undefined ? 'It has ended.' : outcomeSentence(outcome)
   if (freshness === 'reconciled') {
+    const reasonCode = reasonCodeOf(outcome)
     const why = reasonCode === undefined ? '' : ` ${REASON_SENTENCES[reasonCode]}`
     return `It did not speak for itself, and was ended.${why}`
   }

@@ -9,6 +9,7 @@ import { operationFilterSchema, registryFilterSchema } from './monitoring-filter
 import type { OperationView } from './operation-view.ts'
 import type { HistoryEntry, RegistryAddress } from './questions.ts'
 import type { PresentStatus } from './status.ts'
+import type { StoryStep } from './story.ts'
 
 export const PAGE_SIZE = 50
 export const PAGE_SIZE_MAX = 1_000
@@ -163,6 +164,8 @@ export interface OperationStory extends AsOf, RegistryAddress {
   readonly operation?: ListedOperation
   /** Oldest first; signs of life are left out. */
   readonly entries: readonly HistoryEntry[]
+  /** The same in sentences, one for each entry. */
+  readonly steps: readonly StoryStep[]
   /** There may be more events behind the last entry. */
   readonly hasMore: boolean
 }

@@ -1,10 +1,11 @@
 /** An operation as people and programs are shown it (features.md, row A21): the record with what follows from it at a time. */
 
-import type { Claimant, OperationError } from './events.ts'
+import type { Claimant, OperationError, ReasonCode } from './events.ts'
 import { type Judgement, judge, type ProblemClass, problemClassOf } from './freshness.ts'
 import { freshnessSentence } from './freshness-sentence.ts'
 import type { JsonValue } from './json-value.ts'
 import type { CancelRequest, Operation, Outcome, Phase } from './operation.ts'
+import { REASON_SENTENCES, reasonCodeOf } from './reason-sentences.ts'
 import { type PresentStatus, type ResultClass, resultClassOf } from './status.ts'
 
 export interface ProgressView {
@@ -45,10 +46,20 @@ export interface OperationView {
   readonly retryOf?: { readonly id: string; readonly number: number }
   readonly input?: JsonValue
   readonly judgement: Judgement
-  /** The judgement as a sentence for people. */
+  /** Where it stands, as a sentence for people. Nothing that people or programs wrote stands in it. */
   readonly explanation: string
+  /** Why it was ended by others, for operators: a stable code and its sentence. */
+  readonly reason?: { readonly code: ReasonCode; readonly sentence: string }
   readonly problemClass: ProblemClass
   readonly contradictions: number
+  readonly diagnostics?: Diagnostics
+}
+
+/** What was thrown, as its workers said it, secrets left out: for those who look into it, never for a first page. */
+export interface Diagnostics {
+  /** Of its end. */
+  readonly error?: OperationError
+  /** Of the attempt before. */
   readonly lastError?: OperationError
 }
 
@@ -57,7 +68,12 @@ export function viewOf(operation: Operation, now: number, graceMs: number): Oper
   const { id, number, kind, source, status, outcome, sequence, peer, attempt, lease, phases } = operation
   const { registeredAt, startedAt, completedAt, notBeforeAt, cancel, key, retryOf, input, lastError } = operation
   const judgement = judge(operation, now, graceMs)
-  const reconciliation = outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation : undefined
+  const reasonCode = reasonCodeOf(outcome)
+  const error = outcome?.status === 'failed' ? outcome.error : undefined
+  const diagnostics = {
+    ...(error === undefined ? {} : { error }),
+    ...(lastError === undefined ? {} : { lastError }),
+  }
   return {
     id,
     number,
@@ -73,7 +89,7 @@ export function viewOf(operation: Operation, now: number, graceMs: number): Oper
     elapsedMs: Math.max(0, (completedAt ?? now) - registeredAt),
     labels: operation.labels ?? {},
     judgement,
-    explanation: freshnessSentence(judgement, now, reconciliation?.reasonCode),
+    explanation: freshnessSentence(judgement, now, outcome),
     problemClass: problemClassOf(operation, judgement),
     contradictions: operation.contradictions.length,
     ...(source === undefined ? {} : { source }),
@@ -88,7 +104,8 @@ export function viewOf(operation: Operation, now: number, graceMs: number): Oper
     ...(key === undefined ? {} : { key }),
     ...(retryOf === undefined ? {} : { retryOf }),
     ...(input === undefined ? {} : { input }),
-    ...(lastError === undefined ? {} : { lastError }),
+    ...(reasonCode === undefined ? {} : { reason: { code: reasonCode, sentence: REASON_SENTENCES[reasonCode] } }),
+    ...(error === undefined && lastError === undefined ? {} : { diagnostics }),
   }
 }
 

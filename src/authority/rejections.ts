@@ -66,7 +66,7 @@ export const NODE_REJECTIONS = [
   /** Belongs to another filter, sort or log, or to one from before a restore: ask for the first page again. */
   'bad_page_token',
   /** The read models do not reach the position in time; facts say how far they are. Retryable. */
-  'behind',
+  'read_model_behind',
   /** There are no read models yet, or nobody follows the log into them. Retryable. */
   'not_served',
 ] as const

@@ -75,7 +75,10 @@ export class OperationList implements Iterable<ListedOperation> {
   }
 }
 
-/** Every method throws OperationRejected: `invalid_command`, `bad_page_token`, `behind`, `not_served`; and the signal's reason. */
+/**
+ * Every method throws OperationRejected (`invalid_command`, `bad_page_token`, `read_model_behind`, `not_served`) and the signal's
+ * reason.
+ */
 export class MonitoredOperations {
   readonly #door: VerdictDoor
   readonly #senderOf: (address: AddressOptions) => CommandSender

@@ -19,8 +19,8 @@ import type {
 import type { Refusable } from '../authority/questions.ts'
 
 /**
- * Refused are `invalid_command` (facts: path, expected), `bad_page_token`, `behind` (facts: position, atLeast) where the rows do not
- * get there in time, and `not_served` while there are none. An aborted signal throws its reason.
+ * Refused are `invalid_command` (facts: path, expected), `bad_page_token`, `read_model_behind` (facts: position, atLeast) where the
+ * rows do not get there in time, and `not_served` while there are none. An aborted signal throws its reason.
  */
 export interface MonitoringDoor {
   /** One page of operations. */

@@ -64,7 +64,7 @@ const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
   'store_busy',
   'store_full',
   'store_read_only',
-  'behind',
+  'read_model_behind',
   'not_served',
 ])
 

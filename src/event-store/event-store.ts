@@ -129,11 +129,6 @@ export interface EventAppender {
    */
   append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult>
   /**
-   * With so many appends under way, to as many streams, it is busy: whoever appends fewer and larger ones instead is served
-   * sooner. Undefined where what comes together is gathered here.
-   */
-  readonly appendsAtOnce?: number
-  /**
    * Holds the right to write while `fn` reads on, decides and appends, so that a writer that lost twice does not starve.
    * Only stores shared by several processes of one machine have it.
    */

@@ -30,14 +30,31 @@ const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
 
 export class Appends {
   readonly #options: AppendsOptions
-  readonly #inFlight = new Set<Promise<AppendResult>>()
+  /** By the last event and the number of events: ids are hashes, so that these say which append it is. */
+  readonly #inFlight = new Map<string, Promise<AppendResult>>()
   #bytes = 0
 
   constructor(options: AppendsOptions) {
     this.#options = options
   }
 
-  async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+  /** At least one event. */
+  append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
+    const key = `${events.at(-1)?.id} ${events.length}`
+    // A server that is sent the same append twice at once may let the second wait for two seconds, and fail it.
+    const same = this.#inFlight.get(key)
+    if (same !== undefined) return same
+    const appending = this.#append(stream, expected, events).finally(() => this.#inFlight.delete(key))
+    this.#inFlight.set(key, appending)
+    return appending
+  }
+
+  /** Once everything that was sent has its answer, or its deadline. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight.values())
+  }
+
+  async #append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     const toSend = events.map(eventToSend)
     const bytes = toSend.reduce((sum, { dataBytes, metadataBytes }) => sum + dataBytes + metadataBytes, 0)
     if (bytes > APPEND_BYTES_MAX) {
@@ -49,19 +66,11 @@ export class Appends {
       return { type: 'refused', reason: 'busy', message }
     }
     this.#bytes += bytes
-    const sending = this.#send(stream, expected, events, toSend)
-    this.#inFlight.add(sending)
     try {
-      return await sending
+      return await this.#send(stream, expected, events, toSend)
     } finally {
-      this.#inFlight.delete(sending)
       this.#bytes -= bytes
     }
-  }
-
-  /** Once everything that was sent has its answer, or its deadline. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#inFlight)
   }
 
   async #send(

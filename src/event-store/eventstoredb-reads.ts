@@ -33,6 +33,8 @@ export interface StreamPage {
 const EVENTS_PER_PAGE = 1_024
 /** A page of large events ends early, so that memory stays bounded. */
 const PAGE_BYTES_MAX = 8 * 1024 * 1024
+/** A new file of the server begins with a record, at a multiple of its size. */
+const SERVER_FILE_BYTES = 256n * 1024n * 1024n
 const RETRY_MS = 20
 const RETRY_MS_MAX = 500
 
@@ -79,12 +81,51 @@ export class Reads {
     // The server reads from the beginning of a record only, and this position is none.
     const end = await this.end(signal)
     if (end === undefined || after >= end) return { events: [], through: after, isLast: true }
-    // What lies behind it is found by reading up to it.
-    for (let from: bigint | undefined; ; ) {
+    // What lies behind it is found by reading up to it, from the nearest record that is known.
+    for (let from = await this.#recordBefore(after, end, signal); ; ) {
       const page = await this.#all(from, after, prefixes, signal)
       if (page.isLast || page.through > after) return { ...page, through: page.through > after ? page.through : after }
       from = page.through
     }
+  }
+
+  /**
+   * A position where a record begins, before one where none does: backwards from the end where that is near, else the
+   * beginning of the server's file. Undefined is the beginning of the log.
+   */
+  async #recordBefore(after: bigint, end: bigint, signal: AbortSignal | undefined): Promise<bigint | undefined> {
+    const fileStart = after - (after % SERVER_FILE_BYTES)
+    if (end - after < after - fileStart) {
+      for (let before: bigint | undefined; ; ) {
+        const { events, isCut } = await this.#backwards(before, signal)
+        const found = events.find((event) => positionOf(event) <= after)
+        if (found !== undefined) return positionOf(found)
+        const last = events.at(-1)
+        if (last === undefined || (!isCut && events.length < EVENTS_PER_PAGE)) return undefined
+        before = positionOf(last)
+      }
+    }
+    if (fileStart === 0n) return undefined
+    try {
+      await this.#all(fileStart, fileStart, [], signal)
+      return fileStart
+    } catch (error) {
+      // A server whose files have another size.
+      if (error instanceof NotARecord) return undefined
+      throw error
+    }
+  }
+
+  /** Behind a position it begins with the event before; undefined: with the last one. */
+  #backwards(before: bigint | undefined, signal: AbortSignal | undefined): Promise<Collected> {
+    return this.#page('Reading the log backwards', signal, (client) =>
+      client.readAll({
+        direction: BACKWARDS,
+        fromPosition: before === undefined ? END : { commit: before, prepare: before },
+        maxCount: EVENTS_PER_PAGE,
+        requiresLeader: true,
+      }),
+    )
   }
 
   async #all(
@@ -175,6 +216,11 @@ export class Reads {
 }
 
 class NotARecord extends Error {}
+
+/** The server tells it with every event of the whole log. */
+function positionOf({ event }: ResolvedEvent): bigint {
+  return event?.position?.commit ?? 0n
+}
 
 /** Both of the client's readers, by what is used of them. */
 interface Page extends AsyncIterable<ResolvedEvent> {

@@ -110,8 +110,6 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   }
 }
 
-/** Measured on a server of the same two cores: 16 slow down 32 callers by a quarter, and gain nothing at 128. */
-const APPENDS_AT_ONCE = 32
 const FOLLOW_RETRY_MS = 1_000
 const FOLLOW_RETRY_MS_MAX = 30_000
 
@@ -129,7 +127,6 @@ interface Parts {
 }
 
 class EventStoreDb implements EventStore {
-  readonly appendsAtOnce = APPENDS_AT_ONCE
   readonly #parts: Parts
   #closedAt: number | undefined
   #closed: Promise<void> | undefined

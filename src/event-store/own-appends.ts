@@ -26,7 +26,6 @@ export class OwnAppends {
       watch: (listener) => store.watch(listener),
       health: () => store.health(),
       close: () => store.close(),
-      ...(store.appendsAtOnce === undefined ? {} : { appendsAtOnce: store.appendsAtOnce }),
       append: (...args) => this.#append(store, ...args),
       ...(turn === undefined
         ? {}

@@ -74,7 +74,7 @@ const REJECTIONS: Readonly<Record<RejectionCode, ErrorKind>> = {
   too_many_cursors: conflict('Too many cursors'),
   cursor_ahead: conflict('The cursor is ahead of the feed'),
   bad_page_token: bad('The page token does not fit'),
-  behind: later(503, 'The read models are not as far yet'),
+  read_model_behind: later(503, 'The read models are not as far yet'),
   not_served: later(503, 'The read models are being built'),
 }
 
@@ -186,7 +186,7 @@ const OF_ROOMS: Readonly<Record<string, ErrorCode>> = {
   read_side_closed: 'shutting_down',
   read_side_failed: 'reads_unavailable',
   projection_unusable: 'reads_unavailable',
-  read_model_behind: 'behind',
+  read_model_behind: 'read_model_behind',
   no_read_models: 'not_served',
   not_served: 'not_served',
 }

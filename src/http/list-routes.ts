@@ -29,7 +29,7 @@ import { forbidden, notFound, ownerOf } from './operation-address.ts'
 import { wholeNumber } from './query-values.ts'
 import { standing, workspacesOf } from './roles.ts'
 
-const REFUSALS = ['invalid_command', 'bad_page_token', 'behind', 'not_served'] as const
+const REFUSALS = ['invalid_command', 'bad_page_token', 'read_model_behind', 'not_served'] as const
 
 type List = Pick<Endpoint, 'path' | 'id' | 'summary' | 'answers' | 'handle'> & {
   readonly query: Record<string, z.ZodType>

@@ -19,7 +19,9 @@ export class LeaseSignals {
   listen(state: RegistryState, id: string, epoch: number, listener: Listener): () => void {
     const operation = state.operations.get(id)
     const isOpen = operation?.lease?.open === true && operation.lease.epoch === epoch
-    if (!isOpen) listener(operation?.lease?.epoch === epoch || operation === undefined ? 'ended' : 'attempt_lost')
+    // Whoever comes late may find a later life of the id: the life that this lease belonged to has ended.
+    const isOver = operation === undefined || operation.lease?.epoch === epoch || epoch < operation.number
+    if (!isOpen) listener(isOver ? 'ended' : 'attempt_lost')
     else if (operation.cancel !== undefined) listener('cancel_requested')
     const listeners = this.#listeners.get(epoch) ?? new Set()
     listeners.add(listener)

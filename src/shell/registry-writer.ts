@@ -18,7 +18,6 @@ import type { SnapshotCache } from '../event-store/snapshot-cache.ts'
 import { type Clock, pause } from '../runtime/clock.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import { AppendInFlight, type Fate } from './append-in-flight.ts'
-import type { AppendSlots } from './append-slots.ts'
 import type { AddressedCommand, StampSettings } from './command-stamp.ts'
 import { type Before, DecisionQueue } from './decision-queue.ts'
 import { FollowedState, type RunEffect } from './followed-state.ts'
@@ -56,7 +55,6 @@ export interface WriterParts {
   readonly clock: Clock
   readonly salts: SaltSource
   /** Shared by all writers of a node. */
-  readonly slots: AppendSlots
   readonly fates: OpenFates
   readonly snapshots: SnapshotCache | undefined
   readonly log: WarningLog
@@ -261,11 +259,11 @@ export class RegistryWriter {
     if (this.#mode === 'ready' && !this.#followForeign()) this.#queue.decideAll()
   }
 
-  /** Commands that are issued together travel together: the append leaves when the caller's turn is over, and a slot is free. */
-  #scheduleSend(): void {
+  /** Commands that are issued together travel together: the append leaves when the caller's turn is over. */
+  #scheduleSend(when: (send: () => void) => void = queueMicrotask): void {
     if (this.#inFlight.batch !== undefined || this.#isSendScheduled) return
     this.#isSendScheduled = true
-    queueMicrotask(() => this.#parts.slots.request(this.#send))
+    when(this.#send)
   }
 
   /** An assumption of ours broke while this one was decided: nothing of it is stored, and others are decided as ever. */
@@ -277,11 +275,11 @@ export class RegistryWriter {
     this.#tickets.refuse(ticket, INTERNAL_ERROR)
   }
 
-  readonly #send = (): Promise<void> | undefined => {
+  readonly #send = (): void => {
     this.#isSendScheduled = false
-    if (this.#inFlight.batch !== undefined) return undefined
+    if (this.#inFlight.batch !== undefined) return
     const batch = this.#pending.shift()
-    return batch && this.#inFlight.send(batch, this.#expected())
+    if (batch !== undefined) void this.#inFlight.send(batch, this.#expected())
   }
 
   #settled(batch: PendingBatch, fate: Fate): void {
@@ -307,7 +305,9 @@ export class RegistryWriter {
     this.#moved()
     if (this.#mode === 'unresolved') this.#resume()
     else this.#followForeign()
-    if (!this.#pending.isEmpty) this.#scheduleSend()
+    // Whoever was just answered has a turn first: most go on with their next command, and else it would always miss the
+    // append that waits, and make one of its own.
+    if (!this.#pending.isEmpty) this.#scheduleSend(setImmediate)
   }
 
   /** Certainly not stored, and no conflict: its callers are told, what was decided on top of it is decided again. */

@@ -23,7 +23,6 @@ import type { PresentStatus } from '../authority/status.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import { CONSOLE_LOG } from '../runtime/warning-log.ts'
-import { AppendSlots } from './append-slots.ts'
 import { CommandDoor, type SenderOptions } from './command-door.ts'
 import { type Collected, collect, completions, moveCursor } from './completions.ts'
 import { readCursor } from './consumer-cursors.ts'
@@ -44,9 +43,8 @@ export class Shell {
 
   constructor(parts: ShellParts) {
     const { store, settings, clock, snapshots, salts = randomSalts(), log = CONSOLE_LOG, onDeadline } = parts
-    const slots = new AppendSlots(clock, store.appendsAtOnce)
     const fates = new OpenFates(clock, { max: OPEN_FATES_MAX, ms: settings.limits.commandMemory.ms })
-    const hotParts = { store, settings, clock, salts, slots, fates, snapshots, log, onDeadline }
+    const hotParts = { store, settings, clock, salts, fates, snapshots, log, onDeadline }
     const registries = new Registries(hotParts, settings)
     this.#parts = { ...parts, salts, log, registries, fates }
     this.#contradictions = new Contradictions({ registries, clock, log })

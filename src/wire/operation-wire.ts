@@ -69,7 +69,14 @@ export const operationSchema = z
     explanation: z.string().meta({ description: 'Where it stands and what happens next by itself, as a sentence.' }),
     problemClass: z.string(),
     contradictions: z.int(),
-    lastError: open(errorSchema).optional(),
+    reason: z
+      .looseObject({ code: z.string(), sentence: z.string() })
+      .optional()
+      .meta({ description: 'Why it was ended by others, in words for operators.' }),
+    diagnostics: z
+      .looseObject({ error: open(errorSchema).optional(), lastError: open(errorSchema).optional() })
+      .optional()
+      .meta({ description: 'What was thrown, as its workers said it, secrets left out.' }),
     watchers: z.int().optional(),
   })
   .meta({ id: 'Operation' })

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { DEADLINE_RULES, type DeadlineRule, REASON_CODES } from '../../src/authority/events.ts'
+import { DEADLINE_RULES, type DeadlineRule, REASON_CODES, type ReasonCode } from '../../src/authority/events.ts'
 import type { Judgement } from '../../src/authority/freshness.ts'
 import { freshnessSentence } from '../../src/authority/freshness-sentence.ts'
+import type { Outcome } from '../../src/authority/operation.ts'
 import { REASON_SENTENCES } from '../../src/authority/reason-sentences.ts'
 import { spokenDuration } from '../../src/authority/spoken-duration.ts'
 
@@ -59,12 +60,16 @@ describe('freshness as a sentence', () => {
   test('has words for every rule, and an operator’s sentence for every reason', () => {
     for (const rule of DEADLINE_RULES) expect(freshnessSentence(judgement(rule), 1_250_000)).toMatch(/^[A-Z].*\.$/)
     for (const code of REASON_CODES) {
-      expect(freshnessSentence({ freshness: 'reconciled' }, 0, code)).toBe(
+      expect(freshnessSentence({ freshness: 'reconciled' }, 0, failed(code))).toBe(
         `It did not speak for itself, and was ended. ${REASON_SENTENCES[code]}`,
       )
     }
   })
 })
+
+function failed(reasonCode: ReasonCode): Outcome {
+  return { status: 'failed', error: { message: 'secret words of a worker' }, reasonCode }
+}
 
 test.each([
   [0, '0 ms'],

@@ -85,7 +85,7 @@ describe('step by step', () => {
     const last = await verdict.claim('a')
     expect(await refusalOf(last.retry('busy', { notBefore }))).toMatchObject({ code: 'attempts_exhausted' })
     await last.fail('gave up')
-    expect((await verdict.operations.get('a'))?.lastError).toEqual({ message: 'busy', code: 'busy' })
+    expect((await verdict.operations.get('a'))?.diagnostics?.lastError).toEqual({ message: 'busy', code: 'busy' })
   })
 
   test('an operation that is not due yet is not begun, and one without a lease is not spoken for', async () => {

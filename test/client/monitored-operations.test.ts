@@ -91,7 +91,7 @@ describe.each([...STORES, 'eventstoredb'] as const)('operations, on %s,', (store
       id: 'a',
       standing: 'listed',
       hasMore: false,
-      explanation: 'It has ended.',
+      explanation: 'It completed.',
     })
     expect(story?.operation).toMatchObject({ id: 'a', status: 'completed' })
     expect(story?.entries).toEqual(
@@ -133,7 +133,7 @@ describe('a question', () => {
     const { position } = await verdict.operations.list()
     const atLeast = position + 5n
     expect(await refusalOf(verdict.operations.count({}, { atLeast, timeoutMs: 20 }))).toMatchObject({
-      code: 'behind',
+      code: 'read_model_behind',
       retryable: true,
       facts: { position, atLeast },
       message: `The rows of 'operation-index' stand at position ${position}, and ${atLeast} was not reached within 20 ms.`,

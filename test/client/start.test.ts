@@ -423,7 +423,7 @@ describe('closing', () => {
     expect(await second.operations.get('again')).toMatchObject({
       status: 'provisioning',
       attempt: 2,
-      lastError: { code: 'worker_stopped' },
+      diagnostics: { lastError: { code: 'worker_stopped' } },
     })
   })
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { AppendResult, NewEvent } from '../../src/event-store/event-store.ts'
 import { CursorEvents } from '../support/cursor-events.ts'
 import { FAILURES } from '../support/eventstoredb-messages.ts'
@@ -137,6 +137,27 @@ describe('an append', () => {
     answerFirst()
     expect(await store.append(STREAM, 0, events.next())).toMatchObject({ type: 'acknowledged', revision: 1 })
     expect(server.log.stream(STREAM)).toHaveLength(2)
+  })
+
+  // A real server may let an identical copy wait for two seconds and fail it, when it comes while the first is under way.
+  test('that is asked for again while it is under way is sent once, and answered to both', async () => {
+    const server = await startServer()
+    const store = await openOn(server)
+    const events = new CursorEvents(STREAM)
+    const sent = events.next(2)
+    let answer = () => {}
+    server.appendFaults.push({ type: 'late', until: new Promise((resolve) => (answer = resolve)) })
+    const { append } = server.calls
+    const both = [store.append(STREAM, 'no_stream', sent), store.append(STREAM, 'no_stream', [...sent])]
+    await vi.waitFor(() => expect(server.log.stream(STREAM)).toHaveLength(2))
+    answer()
+    const position = server.log.stream(STREAM)[1]?.position
+    expect(await Promise.all(both)).toEqual(Array(2).fill({ type: 'acknowledged', revision: 1, position }))
+    expect(server.calls.append).toBe(append + 1)
+    // Afterwards it is sent again, and one that holds more is another one.
+    expect(await store.append(STREAM, 'no_stream', sent)).toEqual({ type: 'acknowledged', revision: 1, position })
+    expect(await store.append(STREAM, 1, events.next())).toMatchObject({ type: 'acknowledged', revision: 2 })
+    expect(server.calls.append).toBe(append + 3)
   })
 
   test('above 960 KiB is refused before it is sent', async () => {

@@ -205,6 +205,17 @@ describe('in a cluster', () => {
     expect(follower.calls).toMatchObject({ append: 0, read: 0, subscribe: 0 })
   })
 
+  test('the node preference of the address is kept for appends, and what must see them still asks the leader', async () => {
+    const leader = await startServer()
+    const follower = await startServer({ log: leader.log })
+    follower.leader = { address: 'localhost', port: leader.port }
+    const hosts = `localhost:${leader.port},localhost:${follower.port}`
+    const store = await openOn(leader, { connectionString: `esdb://${hosts}?tls=false&nodePreference=follower` })
+    expect(await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())).toMatchObject({ revision: 0 })
+    expect(await store.head(STREAM)).toMatchObject({ revision: 0 })
+    expect([leader.calls.append, follower.calls.append > 0, leader.calls.read > 0]).toEqual([0, true, true])
+  })
+
   test('that can not be found is named as such', async () => {
     const server = await startServer()
     server.kill()

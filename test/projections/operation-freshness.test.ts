@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LIVENESS } from '../../projections/liveness.ts'
 import { dueAsked, lateAsked } from '../../projections/liveness-questions.ts'
+import { operationGaugesAsked } from '../../projections/metric-questions.ts'
 import { facetsAsked } from '../../projections/operation-facets.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
-import { operationsByKindAndStatus } from '../../projections/operation-metrics.ts'
 import { countAsked, listAsked, operationAsked } from '../../projections/operation-questions.ts'
 import { graceMsFor } from '../../src/authority/grace.ts'
 import { FRESHNESSES } from '../../src/authority/monitoring-filters.ts'
@@ -80,14 +80,12 @@ describe('freshness', () => {
               sorted(verdicts.filter(({ type }) => types.includes(type)).map(({ number }) => number))
             expect(judged(['stale', 'reconcile'])).toEqual(sorted(numbersOf('likely_stale')))
             expect(judged(['late'])).toEqual(sorted(numbersOf('late')))
-            const metrics = file.ask((session) => operationsByKindAndStatus(session, moment))
-            const overdue = views
+            const gauges = file.ask((session) => operationGaugesAsked(session, moment))
+            const deadlines = views
               .filter(({ judgement }) => judgement.freshness === 'likely_stale')
-              .map(({ judgement }) => now - (judgement.deadlineAt ?? now))
-            expect([metrics.stale, metrics.oldestStaleMs]).toEqual([
-              overdue.length,
-              overdue.length === 0 ? undefined : Math.max(...overdue),
-            ])
+              .map(({ judgement }) => judgement.deadlineAt ?? now)
+            expect(gauges.freshness.likely_stale).toBe(deadlines.length)
+            expect(gauges.oldestDeadlineAt).toBe(deadlines.length === 0 ? undefined : Math.min(...deadlines))
           }
         },
       ),
@@ -105,14 +103,14 @@ describe('freshness', () => {
       { ...aborted, event: { type: 'OperationAborted', facts: { id: 'id-1', number: 1, sequence: 1 }, content: {} } },
     ])
     const moment = { now: 100, unheard: [] }
-    expect(file.ask((session) => operationsByKindAndStatus(session, moment))).toEqual({
+    expect(file.ask((session) => operationGaugesAsked(session, moment))).toEqual({
       operations: [
         { kind: 'export', status: 'aborted', count: 1 },
         { kind: 'export', status: 'provisioning', count: 1 },
         { kind: 'sync', status: 'provisioning', count: 1 },
       ],
-      stale: 0,
-      oldestStaleMs: undefined,
+      freshness: { fresh: 0, late: 0, likely_stale: 0, reconciled: 0, terminal: 1, no_policy: 2 },
+      oldestDeadlineAt: undefined,
     })
   })
 

@@ -133,7 +133,7 @@ describe('the operation index', () => {
               peer,
               outcome: _outcome,
               phases,
-              lastError: _error,
+              diagnostics: _diagnostics,
               ...view
             } = viewOf(held, now, graceMs)
             const question = { now, unheard: UNHEARD, stream: 'registry-default/a', number: held.number }

@@ -89,7 +89,7 @@ describe('over 20,000 operations', () => {
     },
   )
 
-  test.each(Object.entries(VIEWS))('D8: no sort, count or facets of %s, %o, looks at all operations', (_, filter) => {
+  test.each(Object.entries(VIEWS))('D8: no sort, count or facets of %s (%o) looks at all operations', (_, filter) => {
     const found = steps((session) => {
       for (const sort of OPERATION_SORTS) listAsked(session, { ...MOMENT, filter, sort })
       countAsked(session, { ...MOMENT, filter })

@@ -8,7 +8,6 @@ import { randomSalts } from '../../src/event-store/event-codec.ts'
 import { openMemoryStore } from '../../src/event-store/memory.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { systemRandom } from '../../src/runtime/ids.ts'
-import { AppendSlots } from '../../src/shell/append-slots.ts'
 import { addressCommand } from '../../src/shell/command-stamp.ts'
 import { OpenFates } from '../../src/shell/open-fates.ts'
 import { RegistryWriter } from '../../src/shell/registry-writer.ts'
@@ -30,7 +29,6 @@ function recordingWriter() {
     clock,
     settings,
     salts: randomSalts(),
-    slots: new AppendSlots(clock),
     fates: new OpenFates(clock, { max: 1, ms: 1 }),
     snapshots: undefined,
     log: new RecordingLog(),

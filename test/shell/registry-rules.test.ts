@@ -418,3 +418,16 @@ test('a lease is told its end on a node that hears of it from another, and at on
   await turns()
   expect(causes.at(-1)).toBe('late ended')
 })
+
+test('whoever listens late for a lease whose id lives again hears that its own life has ended', async () => {
+  const shell = openShell({ limits: { maxCompleted: 1, tombstones: 0 } })
+  const epoch = await running(shell, 'a')
+  await answered(shell, cancel('a'))
+  await running(shell, 'b')
+  await answered(shell, cancel('b'))
+  await running(shell, 'a')
+  const causes: string[] = []
+  shell.onLease(OWNER, { id: 'a', leaseEpoch: epoch }, (cause) => causes.push(cause))
+  await turns()
+  expect(causes).toEqual(['ended'])
+})

@@ -2,6 +2,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { openNode } from '../../src/app.ts'
+import { projectionLines } from '../../src/cli/projection-lines.ts'
 import { Verdict } from '../../src/client/verdict.ts'
 import type { SettingsInput } from '../../src/config.ts'
 import { RecordingLog } from '../support/recording-log.ts'
@@ -40,6 +41,9 @@ test('D9: what has ended leaves the lists in two steps, is told by its id, and i
   expect(first.log.told).toContainEqual({ marked: 2, deleted: 0 })
   const health = await first.node.readSide.health()
   expect(health.find(({ projection }) => projection === 'operation-index')).toMatchObject({ hidden: 2 })
+  expect(
+    projectionLines(health).filter((line) => line.includes('2 operations out of the lists, to be deleted')),
+  ).toHaveLength(1)
   for (const name of ['operation-index', 'operation-history']) {
     expect(await first.node.readSide.check(name, undefined)).toMatchObject({ differences: [] })
   }

@@ -31,6 +31,8 @@ export class ServerLog {
   readonly #deleted = new Set<string>()
   readonly #listeners = new Set<(record: ServerRecord) => void>()
   maxAppendSize = 1024 * 1024
+  /** Where the next record begins, beyond the last one: a new file. */
+  nextAt: bigint | undefined
 
   constructor() {
     // What every real log begins with.
@@ -89,7 +91,9 @@ export class ServerLog {
     this.#streams.set(stream, stored)
     for (const one of proposed) {
       const before = this.records.at(-1)
-      const position = before === undefined ? 0n : before.position + BigInt(before.data.length + RECORD_BYTES_AROUND)
+      const behind = before === undefined ? 0n : before.position + BigInt(before.data.length + RECORD_BYTES_AROUND)
+      const position = this.nextAt ?? behind
+      this.nextAt = undefined
       const record = { ...one, stream, revision: stored.length, position }
       stored.push(record)
       this.records.push(record)
