@@ -72,7 +72,7 @@ const ONE = {
 async function rebuilding(file: string): Promise<readonly BenchRow[]> {
   const bareMs = await bareReadMs(file)
   const rows: BenchRow[] = []
-  for (const name of ['operation-index', 'operation-history', 'liveness', 'rates']) {
+  for (const name of ['operation-index', 'operation-history', 'liveness', 'rates', 'registries']) {
     const node = await openNode(file, { readModels: { follow: 'never' } })
     const started = performance.now()
     const { events } = await node.readSide.rebuild([name])

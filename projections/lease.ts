@@ -1,5 +1,5 @@
 /**
- * Who does what only one may do with a file of read models: a row with a holder, renewed while it lives. It saves work and
+ * Who does what only one may do with a file that processes share: a row with a holder, renewed while it lives. It saves work and
  * nothing else: what keeps two from spoiling the rows is the compare-and-set of the checkpoint.
  *
  * A holder is dead when its row was not renewed for the life of a lease: by its own time, or, because clocks are set back,
@@ -14,14 +14,17 @@ export interface LeaseTimes {
   readonly monotonicNow: number
 }
 
+/** A file with a table of leases. */
+export type LeaseDatabase = Pick<ReadDatabase, 'connection' | 'transaction'>
+
 export class Lease {
-  readonly #database: ReadDatabase
+  readonly #database: LeaseDatabase
   readonly #name: string
   readonly #holder: string
   readonly #lifeMs: number
   #seen: { readonly row: LeaseRow; readonly since: number } | undefined
 
-  constructor(database: ReadDatabase, name: string, holder: string, lifeMs: number) {
+  constructor(database: LeaseDatabase, name: string, holder: string, lifeMs: number) {
     this.#database = database
     this.#name = name
     this.#holder = holder

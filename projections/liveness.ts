@@ -40,7 +40,7 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
     { name: 'due', columns: ['deadline_at', 'stream', 'number'], where: 'deadline_at IS NOT NULL' },
     { name: 'suspect', columns: ['suspect_at', 'stream', 'number'], where: 'suspect_at IS NOT NULL' },
     { name: 'raised', columns: ['stream', 'number'], where: 'is_raised = 1' },
-    { name: 'by_kind', columns: ['kind'] },
+    { name: 'by_kind', columns: ['kind', 'stream', 'number'] },
   ],
   write: ({ stream, workspace, owner, operation }) => {
     const deadline = earliestDeadline(operation)
@@ -91,7 +91,7 @@ export const { members: WAIT_MEMBER_TABLE, waits: WAIT_TABLE } = waitTables(LIVE
 
 export const LIVENESS: Projection = {
   name: 'liveness',
-  version: 2,
+  version: 3,
   tables: [LIVENESS_TABLE, WAIT_MEMBER_TABLE, WAIT_TABLE, NEWEST_TIME_TABLE],
   unknownEvents: 'stop',
 }

@@ -7,13 +7,13 @@
  * no question has a threshold of its own.
  */
 import { earliestDeadline } from '../src/authority/deadlines.ts'
-import type { LifecycleEvent } from '../src/authority/events.ts'
 import { heartbeatMs, silentSinceAt } from '../src/authority/grace.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
-import { isTerminal, type PresentStatus } from '../src/authority/status.ts'
+import { isTerminal } from '../src/authority/status.ts'
 import { lifeBegins, lifeEnds } from './lives.ts'
 import { operationOf, recordOf } from './operation-record.ts'
+import { type CountRow, counted, countKey, keepsStanding, standingOf, standingOfKey } from './operation-standing.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 
@@ -242,22 +242,6 @@ export function labelKeys(
   return Object.entries(labels ?? {}).map(([label, value]) => [label, value, stream, number])
 }
 
-/** What operations are counted by. */
-export interface Standing {
-  readonly workspace: string
-  readonly kind: string
-  readonly status: PresentStatus
-  /** Empty where there is none. */
-  readonly reasonCode: string
-  readonly isReconciled: 0 | 1
-  /** Somebody should look at it after its end, or because a late report contradicts what is known. */
-  readonly needsFollowUp: 0 | 1
-}
-
-export interface CountRow extends Standing {
-  readonly operations: number
-}
-
 export const COUNTS: ProjectionTable<CountRow> = {
   name: 'operation-counts',
   columns: [
@@ -293,45 +277,6 @@ export function foldedName(name: string): string {
   return name.toLowerCase()
 }
 
-export function countKey(standing: Standing): RowKey {
-  const { workspace, kind, status, reasonCode, isReconciled, needsFollowUp } = standing
-  return [workspace, kind, status, reasonCode, isReconciled, needsFollowUp]
-}
-
-/** The count after so many more; none is no row. */
-export function counted(row: CountRow | undefined, key: RowKey, change: number): CountRow | undefined {
-  const operations = (row?.operations ?? 0) + change
-  return operations === 0 ? undefined : { ...standingOfKey(key), operations }
-}
-
-export function standingOf({ workspace, operation }: Pick<IndexedOperation, 'workspace' | 'operation'>): Standing {
-  const { kind, status, outcome, contradictions } = operation
-  const reconciliation = outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation : undefined
-  const reasonCode = outcome?.status === 'failed' ? outcome.reasonCode : undefined
-  const isReconciled = reconciliation === undefined ? 0 : 1
-  const needsFollowUp = isReconciled === 1 || status === 'failed' || contradictions.length > 0 ? 1 : 0
-  return {
-    workspace,
-    kind,
-    status,
-    reasonCode: reasonCode ?? reconciliation?.reasonCode ?? '',
-    isReconciled,
-    needsFollowUp,
-  }
-}
-
-function standingOfKey(key: RowKey): Standing {
-  const [workspace, kind, status, reasonCode, isReconciled, needsFollowUp] = key
-  return {
-    workspace: String(workspace),
-    kind: String(kind),
-    status: status as PresentStatus, // written from one
-    reasonCode: String(reasonCode),
-    isReconciled: isReconciled === 1 ? 1 : 0,
-    needsFollowUp: needsFollowUp === 1 ? 1 : 0,
-  }
-}
-
 function rowAfter(
   row: IndexedOperation | undefined,
   recorded: ProjectedEvent,
@@ -355,25 +300,6 @@ function rowAfter(
     statusSinceAt: row?.operation.status === operation.status ? row.statusSinceAt : (operation.completedAt ?? at),
     markedAt: row?.markedAt ?? null,
     operation,
-  }
-}
-
-/** Events that leave status and follow-up as they are: by far the most. */
-function keepsStanding(event: LifecycleEvent): boolean {
-  switch (event.type) {
-    case 'ProgressReported':
-    case 'SignsOfLifeRecorded':
-    case 'PhaseStarted':
-    case 'PhaseCompleted':
-    case 'PhaseFailed':
-    case 'PeerBecameReady':
-    case 'CancelRequested':
-    case 'RegistrationJoined':
-    case 'AttentionRaised':
-    case 'AttentionCleared':
-      return true
-    default:
-      return false
   }
 }
 

@@ -4,7 +4,8 @@
  * back until the next pass.
  */
 import { PART_EVENTS, PARTS, STORIES } from './operation-history.ts'
-import { COUNTS, counted, countKey, LABELS, labelKeys, OPERATIONS, standingOf } from './operation-index.ts'
+import { COUNTS, LABELS, labelKeys, OPERATIONS } from './operation-index.ts'
+import { counted, countKey, standingOf } from './operation-standing.ts'
 import type { AmendedRows, Projector } from './projector.ts'
 import { physicalName, quoted, type ReadDatabase } from './read-database.ts'
 

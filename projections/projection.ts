@@ -47,7 +47,7 @@ export interface TableLayout<Row> {
   readonly columns: readonly Column[]
   /** Names of the columns that make a row one of its own; they come first among the columns. */
   readonly key: readonly string[]
-  /** Made after a bulk load, kept up while following. */
+  /** Made after a bulk load, kept up while following. Where each has the whole key among its columns, rows lie in key order and have no rowid. */
   readonly indexes: readonly TableIndex[]
   /** The row as stored, in the order of the columns. */
   write(row: Row): readonly SqlValue[]

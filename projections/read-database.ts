@@ -64,6 +64,9 @@ const FORMAT = 1
 /** How long a statement waits for another process of this machine that writes to the same file. */
 const BUSY_TIMEOUT_MS = 500
 
+/** Of 4 KiB: the rows that one batch after the other changes again are brought into the file once. */
+const WAL_PAGES_MAX = 4_096
+
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
 
@@ -130,6 +133,7 @@ export function openReadDatabase(path: string): ReadDatabase {
     // A crash may take the last batches with it, rows and checkpoint together: they come from the log again.
     db.pragma('synchronous = NORMAL')
     db.pragma('cache_size = -65536')
+    db.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`)
     db.transaction(() => prepare(db, path)).immediate()
     return new ReadDatabase(db)
   } catch (error) {
@@ -380,7 +384,13 @@ function tableDefinition(table: TableLayout<unknown>, generation: number): strin
       `${quoted(name)} ${type === 'bigint' ? 'INTEGER' : type.toUpperCase()}${nullable ? '' : ' NOT NULL'}`,
   )
   const key = table.key.map(quoted).join(', ')
-  return `CREATE TABLE ${quoted(physicalName(table, generation))} (${columns.join(', ')}, PRIMARY KEY (${key}))`
+  const place = liesInKeyOrder(table) ? ' WITHOUT ROWID' : ''
+  return `CREATE TABLE ${quoted(physicalName(table, generation))} (${columns.join(', ')}, PRIMARY KEY (${key}))${place}`
+}
+
+/** One tree instead of two, where no index would have to repeat the key in the place of a short rowid. */
+function liesInKeyOrder({ key, indexes }: TableLayout<unknown>): boolean {
+  return indexes.every(({ columns }) => key.every((name) => columns.includes(name)))
 }
 
 function statementsOf(db: Database.Database) {

@@ -11,7 +11,8 @@ import { allOf, beginsWith, type Condition, isAmong } from './condition.ts'
 import { type KeysetSort, keysetPage } from './keyset-page.ts'
 import { filterBy } from './operation-filter.ts'
 import type { ReadSession } from './read-session.ts'
-import { REGISTRIES_TABLE, WAITS_TABLE } from './registries.ts'
+import { REGISTRIES_TABLE } from './registries.ts'
+import { WAITS_TABLE } from './registry-waiting.ts'
 
 interface Sort extends KeysetSort {
   readonly index: string

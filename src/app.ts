@@ -21,6 +21,7 @@ import type { EventReader, EventStore } from './event-store/event-store.ts'
 import { OthersTime } from './event-store/others-time.ts'
 import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
+import { logForThreads } from './log-for-threads.ts'
 import { openLog, placeOf } from './log-of-node.ts'
 import { monitoringOf } from './monitoring-of-node.ts'
 import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
@@ -40,6 +41,8 @@ import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
 import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
 import type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
+import type { WebhookDesk } from './subscriptions/webhook-desk.ts'
+import { checkedWebhooks, type WebhookOptions, webhooksOf } from './webhooks-of-node.ts'
 
 export interface OpenOptions extends VerdictDefaults {
   readonly settings?: SettingsInput
@@ -50,6 +53,8 @@ export interface OpenOptions extends VerdictDefaults {
   /** Refuses (LogError `log_missing`) to begin a log where there is none; by default it is begun. */
   readonly mustExist?: boolean
   readonly readModels?: ReadModelOptions
+  /** Given, this process tells events to endpoints: its own and those that were added by command. */
+  readonly webhooks?: WebhookOptions
   readonly clock?: Clock
   readonly random?: RandomSource
   /** Judges whoever does not speak for itself any more; on by default, `false` for a process that leaves it to others. */
@@ -123,6 +128,8 @@ export interface EmbeddedNode {
   readonly ask: ReadSide['ask']
   /** Read models, health, rebuilds. Nothing of it runs before it is first asked, or told to start. */
   readonly readSide: ReadSide
+  /** Endpoints of webhooks, deliveries, replays: for operators. */
+  readonly webhooks: (path?: string) => WebhookDesk
   /** Tells how long each append took until it was acknowledged. */
   readonly onAppend: (listener: (ms: number) => void) => void
 }
@@ -153,11 +160,24 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     mustExist = false,
   } = options
   const place = placeOf(location)
-  const { store: opened, snapshots, markPath } = await openLog(place, mustExist, settings.lockWaitMs, clock)
-  const { readSide, appended, tell, toldUpTo, release } = readSideOf(opened, place, settings, log, options.readModels)
+  const endpoints = checkedWebhooks(place, options.webhooks)
+  const { store: opened, snapshots, beside } = await openLog(place, mustExist, settings.lockWaitMs, clock)
+  const threads = logForThreads(opened, place)
+  const webhooks = await webhooksOf({ store: opened, place, settings, clock, log, threads }, endpoints).catch(
+    async (error: unknown) => {
+      await opened.close()
+      snapshots.close()
+      throw error
+    },
+  )
+  const { readSide, tell, toldUpTo, release } = readSideOf(
+    { store: opened, beside, settings, log, threads },
+    options.readModels,
+  )
   const appendListeners = new Set<(ms: number) => void>()
   const own = new OwnAppends(opened, (position, ms) => {
-    appended(position)
+    tell(position)
+    threads.appended()
     for (const listener of appendListeners) listener(ms)
   })
   const { store } = own
@@ -179,10 +199,15 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
-  const { modes = {}, witnesses = {}, aliveMark = markPath } = options.reconciler || {}
+  const { modes = {}, witnesses = {}, aliveMark = beside && `${beside}-alive` } = options.reconciler || {}
   const reconciler: Reconciler = new Reconciler({
     ask: (name, parameters, options) =>
       readSide.ask(livenessQuestion(name), parameters, { ...options, isBackground: true }),
+    rowsMade: async (signal) => {
+      const health = await readSide.health(signal)
+      const liveness = health.find(({ projection }) => projection === 'liveness')
+      return liveness?.rebuild?.position ?? liveness?.position
+    },
     knownPosition: () => own.position,
     liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
@@ -205,7 +230,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const events = new LiveEvents({ reader: store, log })
   const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
   const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, tell }, async () => {
-    await Promise.all([reconciler.stop(), readSide.close()])
+    await Promise.all([reconciler.stop(), readSide.close(), webhooks.close()])
     othersTime.close()
     release()
   })
@@ -215,6 +240,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     door,
     events,
     readSide,
+    webhooks: webhooks.desk,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
     ask: async (question, parameters, asked) =>
@@ -352,7 +378,7 @@ function assertOptions(options: OpenOptions): void {
       throw new SettingsError(`there is no option "${name}": it is one of ${Object.keys(OPTIONS).join(', ')}`)
     }
   }
-  for (const name of ['settings', 'kinds', 'limits', 'worker'] as const) {
+  for (const name of ['settings', 'kinds', 'limits', 'worker', 'webhooks'] as const) {
     if (options[name] !== undefined) assertObject(name, options[name])
   }
 }
@@ -372,6 +398,7 @@ const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   mustExist: true,
   reconciler: true,
   readModels: true,
+  webhooks: true,
 }
 
 function assertObject(name: string, value: unknown): void {

@@ -47,7 +47,7 @@ export const settingsSchema = z.strictObject({
   /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
   /** Events and bytes that are folded before they are written to the read models; a live event never waits for others. */
-  projectionBatchEventsMax: positive.default(1_000),
+  projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
@@ -74,6 +74,28 @@ export const settingsSchema = z.strictObject({
   parkedRetryMs: positive.default(1_000),
   /** Another process follows in the place of one that was not heard of for so long. */
   followLeaseMs: positive.min(300).default(3_000),
+  /**
+   * Waited before each try of a webhook's delivery, up to a fifth longer each time; behind the last one it is given up. The
+   * schedule of Standard Webhooks: at once, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+   */
+  webhookRetryScheduleMs: z
+    .array(ms)
+    .min(1)
+    .max(64)
+    .default([0, 5_000, 300_000, 1_800_000, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR]),
+  /** For a whole try: resolving, connecting, sending and being answered. */
+  webhookTimeoutMs: positive.default(15_000),
+  /** An endpoint to which nothing could be delivered for so long is disabled. */
+  webhookDisableAfterMs: positive.default(5 * 24 * HOUR),
+  /** Requests to one endpoint at once. */
+  webhookInFlightMax: positive.max(64).default(4),
+  /** An endpoint for which more deliveries wait is disabled. */
+  webhookBacklogMax: positive.default(100_000),
+  /** When a process ends, what is due is still sent for so long. */
+  webhookDrainMs: ms.default(5_000),
+  webhookEndpointsMax: positive.max(1_000).default(64),
+  /** Deliveries stay in the log of deliveries for so long after they ended. */
+  webhookRetentionMs: positive.default(30 * 24 * HOUR),
   nameBytesMax: positive.default(128),
   contentBytesMax: positive.max(448 * 1024).default(64 * 1024),
   labelsMax: count.default(16),

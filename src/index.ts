@@ -93,3 +93,6 @@ export type { ProjectionHealth, ProjectionStatus } from './subscriptions/project
 export type { ModuleExport, Question } from './subscriptions/question.ts'
 export type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
 export { ReadSideError } from './subscriptions/read-side-error.ts'
+export type { WebhookEndpointOptions } from './subscriptions/webhook-endpoint.ts'
+export { WebhookError, type WebhookErrorCode } from './subscriptions/webhook-error.ts'
+export type { WebhookOptions } from './webhooks-of-node.ts'

@@ -1,5 +1,5 @@
 /** The log of a node: where it lies, as people write it, and how it is opened. */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { SettingsError } from './config.ts'
@@ -49,8 +49,8 @@ export function shownLocation(location: string): string {
 export interface OpenLog {
   readonly store: EventStore
   readonly snapshots: SnapshotCache
-  /** Of the mark that tells the next process when this one could last be heard. */
-  readonly markPath?: string
+  /** What the paths of files begin with that are kept for this log on this machine; undefined where there is no place for them. */
+  readonly beside?: string | undefined
 }
 
 export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: number, clock: Clock): Promise<OpenLog> {
@@ -65,24 +65,35 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
       const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
       const store = await openEventStoreDb({ connectionString: address, mustExist, now })
       const { logId } = await store.identity()
-      return { store, snapshots: memorySnapshotCache(), markPath: join(stateDirectory(), `${logId}-alive`) }
+      const directory = stateDirectory()
+      const beside = directory === undefined ? undefined : join(directory, logId)
+      return { store, snapshots: memorySnapshotCache(), beside }
     }
     case 'file': {
       const { path } = place
       if (mustExist && !existsSync(path)) throw missing(path)
       const store = await openSqliteStore({ path, lockWaitMs, now })
-      return { store, snapshots: openSnapshotCache(`${path}-snapshots`), markPath: `${path}-alive` }
+      return { store, snapshots: openSnapshotCache(`${path}-snapshots`), beside: path }
     }
     default:
       return place satisfies never
   }
 }
 
-/** Where this user's programs keep what should outlive them: https://specifications.freedesktop.org/basedir-spec/ */
-function stateDirectory(): string {
+/**
+ * Where this user's programs keep what should outlive them: https://specifications.freedesktop.org/basedir-spec/. Made when it
+ * is missing; undefined where it can't be.
+ */
+function stateDirectory(): string | undefined {
   // What is not absolute is to be ignored.
   const { XDG_STATE_HOME: named = '' } = process.env
-  return join(isAbsolute(named) ? named : join(homedir(), '.local', 'state'), 'verdict')
+  const directory = join(isAbsolute(named) ? named : join(homedir(), '.local', 'state'), 'verdict')
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    return directory
+  } catch {
+    return undefined
+  }
 }
 
 export function missing(place: string): LogError {

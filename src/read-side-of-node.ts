@@ -7,18 +7,21 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import type { LivenessQuestions } from '../projections/liveness-questions.ts'
 import type { Settings } from './config.ts'
 import type { EventStore } from './event-store/event-store.ts'
-import { serveLog } from './event-store/port-log-reader.ts'
-import type { LogPlace } from './log-of-node.ts'
+import type { LogForThreads } from './log-for-threads.ts'
+import type { OpenLog } from './log-of-node.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
 import type { ModuleExport, Question } from './subscriptions/question.ts'
 import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface ReadModelOptions {
-  /** The file of the read models. Default: `<log>-views` beside a log on disk, a temporary one for any other. */
+  /**
+   * The file of the read models. Default: `<log>-views` beside a log on disk; for a log on a server in `verdict` of the user's state
+   * directory (XDG_STATE_HOME, ~/.local/state), by the log's id; a temporary one for a log in memory.
+   */
   readonly path?: string
   /**
    * Follow from the beginning (the default of `openVerdict`), from the first question on (that of `openNode`), or never, and only
@@ -31,8 +34,6 @@ export interface ReadModelOptions {
 
 export interface ReadSideOfNode {
   readonly readSide: ReadSide
-  /** Of each append of this process, at once: who follows in it need not look. */
-  appended(position: bigint): void
   /** Somebody was told what stands in the log up to here. */
   tell(position: bigint): void
   /** How far callers know of the log: what they were told, and all that it held when this was first asked. */
@@ -40,20 +41,22 @@ export interface ReadSideOfNode {
   release(): void
 }
 
+export interface ReadSideParts extends Pick<OpenLog, 'beside'> {
+  readonly store: EventStore
+  readonly settings: Settings
+  readonly log: WarningLog
+  readonly threads: LogForThreads
+}
+
 /** The read side over the same log, on threads of its own; none of them runs yet. */
 export function readSideOf(
-  store: EventStore,
-  place: LogPlace,
-  settings: Settings,
-  log: WarningLog,
+  { store, beside, settings, log, threads }: ReadSideParts,
   { path, follow = 'when_asked', projections = [] }: ReadModelOptions = {},
 ): ReadSideOfNode {
-  const nudges = new SharedArrayBuffer(4)
-  const served = new Set<ReturnType<typeof serveLog>>()
   // Of no use to anybody after this process: made when it is first written, taken away at the end.
   const temporary = join(tmpdir(), `verdict-views-${randomUUID()}`)
   const readSide = new ReadSide({
-    path: path ?? (place.type === 'file' ? `${place.path}-views` : join(temporary, 'views.db')),
+    path: path ?? (beside === undefined ? join(temporary, 'views.db') : `${beside}-views`),
     projections: [...builtInProjections(), ...projections],
     settings,
     holder: randomUUID(),
@@ -64,22 +67,8 @@ export function readSideOf(
       const transferList = data.log.type === 'port' ? [data.log.port] : []
       return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
     },
-    placeOfLog: () => {
-      if (place.type === 'file') return { place: { type: 'sqlite', path: place.path, nudges }, release: () => {} }
-      if (place.type === 'eventstoredb') {
-        return { place: { type: 'eventstoredb', connectionString: place.address }, release: () => {} }
-      }
-      const { port1, port2 } = new MessageChannel()
-      const serving = serveLog(store, port1)
-      served.add(serving)
-      const release = () => {
-        served.delete(serving)
-        serving.stop()
-      }
-      return { place: { type: 'port', port: port2 }, release }
-    },
+    placeOfLog: () => threads.placeOfLog(),
   })
-  const signal = new Int32Array(nudges)
   let told = 0n
   let endAtFirst: Promise<void> | undefined
   const tell = (position: bigint) => {
@@ -94,12 +83,6 @@ export function readSideOf(
       })
       await endAtFirst
       return told
-    },
-    appended(position) {
-      tell(position)
-      Atomics.add(signal, 0, 1)
-      Atomics.notify(signal, 0)
-      for (const serving of served) serving.appended()
     },
     release() {
       rmSync(temporary, { recursive: true, force: true })

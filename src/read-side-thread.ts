@@ -13,8 +13,6 @@ import type { Order } from '../projections/operator-orders.ts'
 import type { Projection } from '../projections/projection.ts'
 import { openReadDatabase } from '../projections/read-database.ts'
 import type { LogReader } from './event-store/event-store.ts'
-import { openPortLogReader } from './event-store/port-log-reader.ts'
-import { openSqliteLogReader } from './event-store/sqlite-log-reader.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { check } from './subscriptions/check.ts'
 import { Follower } from './subscriptions/follower.ts'
@@ -25,7 +23,8 @@ import { openReadFile } from './subscriptions/read-file.ts'
 import { ReadSideError } from './subscriptions/read-side-error.ts'
 import { rebuild } from './subscriptions/rebuild.ts'
 import { answerCalls, type Callee } from './subscriptions/thread-calls.ts'
-import type { FollowerNews, LogPlace, ThreadData } from './subscriptions/thread-data.ts'
+import type { FollowerNews, ThreadData } from './subscriptions/thread-data.ts'
+import { openThreadLog } from './thread-log.ts'
 
 const clock = SYSTEM_CLOCK
 const random = Math.random
@@ -49,7 +48,7 @@ async function run(port: MessagePort, data: ThreadData): Promise<void> {
 }
 
 async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
-  const reader = await openReader(data.log, data.settings.logPollMs)
+  const reader = await openThreadLog(data.log, data.settings.logPollMs)
   const moves = new Int32Array(data.moves)
   switch (data.role) {
     case 'follow':
@@ -157,22 +156,6 @@ function named(all: readonly Projection[], name: string): Projection {
   if (projection !== undefined) return projection
   const names = all.map((one) => one.name).join(', ')
   throw new ReadSideError('unknown_projection', `There is no projection '${name}'; there are: ${names}.`)
-}
-
-async function openReader(place: LogPlace, pollMs: number): Promise<LogReader> {
-  switch (place.type) {
-    case 'sqlite':
-      return openSqliteLogReader({ path: place.path, pollMs, nudges: place.nudges })
-    case 'port':
-      return openPortLogReader(place.port)
-    case 'eventstoredb': {
-      // Its client takes longer to load than everything else together.
-      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
-      return openEventStoreDb({ connectionString: place.connectionString })
-    }
-    default:
-      return place satisfies never
-  }
 }
 
 async function loadProjections(all: readonly ModuleExport[]): Promise<readonly Projection[]> {

@@ -20,6 +20,7 @@ import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
 import { traces } from './http/traces.ts'
+import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
@@ -59,7 +60,9 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
   const authenticate = authenticationOf(authentication, host, log)
-  const node = await openNode(location, { readModels: { follow: 'at_start' }, ...opening, log })
+  // Of a log on a server the file of webhooks has to be named.
+  const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
+  const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
   try {
     const standing = new NodeStanding(node, options.reconciler !== false)
     const metrics = new Metrics(standing)

@@ -46,7 +46,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   'src/subscriptions': {
     imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections', 'src/runtime'],
-    packages: [],
+    packages: ['better-sqlite3', 'zod'],
     node: true,
   },
   'src/reconciler': {
@@ -97,6 +97,8 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/log-of-node.ts',
       'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
+      'src/log-for-threads.ts',
+      'src/webhooks-of-node.ts',
     ],
     packages: [],
     node: true,
@@ -108,6 +110,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/config.ts',
       'src/event-store',
       'src/log-of-node.ts',
+      'src/log-for-threads.ts',
       'src/read-side-thread.ts',
       'projections',
       'src/runtime',
@@ -124,7 +127,15 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   // The server as a whole: a node with its HTTP face.
   'src/serve.ts': {
-    imports: ['src/app.ts', 'src/node-standing.ts', 'src/authority', 'src/config.ts', 'src/http', 'src/runtime'],
+    imports: [
+      'src/app.ts',
+      'src/node-standing.ts',
+      'src/authority',
+      'src/config.ts',
+      'src/http',
+      'src/log-of-node.ts',
+      'src/runtime',
+    ],
     packages: [],
     node: true,
   },
@@ -150,10 +161,35 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
-    imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime'],
+    imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime', 'src/thread-log.ts'],
     packages: [],
     node: true,
     importsAtRunTime: true,
+  },
+  'src/log-for-threads.ts': {
+    imports: ['src/event-store', 'src/log-of-node.ts', 'src/subscriptions'],
+    packages: [],
+    node: true,
+  },
+  'src/thread-log.ts': { imports: ['src/event-store', 'src/subscriptions'], packages: [], node: true },
+  'src/webhooks-of-node.ts': {
+    imports: [
+      'src/config.ts',
+      'src/event-store',
+      'src/log-of-node.ts',
+      'src/log-for-threads.ts',
+      'src/read-side-of-node.ts',
+      'src/runtime',
+      'src/subscriptions',
+      'src/webhook-thread.ts',
+    ],
+    packages: [],
+    node: true,
+  },
+  'src/webhook-thread.ts': {
+    imports: ['src/subscriptions', 'src/runtime', 'src/thread-log.ts'],
+    packages: [],
+    node: true,
   },
   'src/cli': {
     imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],

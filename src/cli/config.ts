@@ -1,15 +1,17 @@
 /** `verdict config check`: what a configuration comes to, before anything is started with it. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { effectivePolicies, type OpenOptions } from '../app.ts'
+import { effectivePolicies } from '../app.ts'
 import { writtenDuration } from '../client/durations.ts'
+import { shownLocation } from '../log-of-node.ts'
+import { configurationIn } from './serve-options.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict config check verdict.json    the effective policy of each kind, or everything that contradicts itself
 
 Usage: verdict config check FILE
 
-FILE is JSON with the options of openVerdict: { "kinds": { "export": { "policy": { "staleAfter": "5m" } } }, "settings": {} }
+FILE is JSON with the options of openVerdict and, for "verdict serve", a section "server": { "kinds": { "export": { "policy": { "staleAfter": "5m" } } }, "settings": {} }
 
 Exit codes: 0 when it can be started with; 1 when something contradicts itself; 2 for a command line that can't be understood.
 `
@@ -31,8 +33,8 @@ export async function config(args: readonly string[]): Promise<number> {
   const [check, file, stray] = positionals
   if (check !== 'check' || file === undefined || stray !== undefined) throw new UsageError('config wants: check FILE')
   try {
-    // The schemas behind it judge what it is.
-    const options = JSON.parse(readFileSync(file, 'utf8')) as OpenOptions
+    const { server, ...options } = configurationIn(readFileSync(file, 'utf8'))
+    if (server !== undefined) process.stdout.write(`server\n${rowsOf(shownServer(server)).join('')}`)
     for (const [kind, policy] of Object.entries(effectivePolicies(options))) {
       process.stdout.write(`${kind}\n${rowsOf(policy).join('')}`)
     }
@@ -41,6 +43,12 @@ export async function config(args: readonly string[]): Promise<number> {
     process.stderr.write(`verdict: ${file}: ${error instanceof Error ? error.message : String(error)}\n`)
     return EXIT_CONTRADICTION
   }
+}
+
+/** Without the password that an address may hold. */
+function shownServer(server: Readonly<Record<string, unknown>>): object {
+  const { store } = server
+  return typeof store === 'string' ? { ...server, store: shownLocation(store) } : server
 }
 
 /** One line for each number, durations as people write them. */

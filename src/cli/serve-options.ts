@@ -28,7 +28,6 @@ export interface ServePlan {
 }
 
 const KEYS_FILE = 'keys.json'
-const FILE_SECTIONS = ['server', 'settings', 'kinds', 'limits', 'reconciler']
 const SERVER_FIELDS = ['host', 'port', 'data', 'store', 'keys', 'jwt']
 
 /** Throws UsageError; no password of an address is in it. */
@@ -65,19 +64,24 @@ export function keysBeside({ folder }: StorePlace, mustExist = true): string | u
   return mustExist && !existsSync(file) ? undefined : file
 }
 
-/** What stands in the sections of the log is checked where it is used. */
-function configuration(file: string): ServeOptions & { readonly server?: Readonly<Record<string, unknown>> } {
+type Configuration = ServeOptions & { readonly server?: Readonly<Record<string, unknown>> }
+
+function configuration(file: string): Configuration {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('expected an object')
-    const { server = {} } = parsed as { readonly server?: unknown }
-    if (typeof server !== 'object' || server === null) throw new Error('server: expected an object')
-    assertKnown(Object.keys(parsed), FILE_SECTIONS, '')
-    assertKnown(Object.keys(server), SERVER_FIELDS, 'server.')
-    return parsed
+    return configurationIn(readFileSync(file, 'utf8'))
   } catch (error) {
     throw new UsageError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** The text of a file; all but the section `server` is checked where it is used. Throws. */
+export function configurationIn(text: string): Configuration {
+  const parsed: unknown = JSON.parse(text)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('expected an object')
+  const { server = {} } = parsed as { readonly server?: unknown }
+  if (typeof server !== 'object' || server === null) throw new Error('server: expected an object')
+  assertKnown(Object.keys(server), SERVER_FIELDS, 'server.')
+  return parsed
 }
 
 function assertKnown(names: readonly string[], known: readonly string[], prefix: string): void {

@@ -23,7 +23,7 @@ ${STORE_HELP}
   --host HOST            default 127.0.0.1; any other address wants keys or a jwt issuer (VERDICT_HOST)
   --port PORT            default 8080; 0 takes a free one (VERDICT_PORT)
   --keys FILE            the keys of callers; default: keys.json in the folder of the log, when it is there (VERDICT_KEYS)
-  --config FILE          JSON with server { host, port, data, store, keys, jwt }, settings, kinds, limits (VERDICT_CONFIG)
+  --config FILE          JSON with server { host, port, data, store, keys, jwt }, settings, kinds, limits, webhooks (VERDICT_CONFIG)
   --json                 where it listens, for programs
   -h, --help
 

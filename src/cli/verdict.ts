@@ -11,6 +11,7 @@ import { run } from './run.ts'
 import { serve } from './serve.ts'
 import { UsageError } from './usage-error.ts'
 import { verify } from './verify.ts'
+import { webhooks } from './webhooks.ts'
 
 const HELP = `  verdict serve                                  the server, for services and workers in any language
   verdict run -- make all                        run a command as an operation
@@ -32,6 +33,7 @@ Commands:
   verify       read the whole log again and check it; "verdict verify --help" tells how
   reconcile    end, or retry, what did not speak for itself; "verdict reconcile --help" tells how
   projections  list, rebuild and check read models; "verdict projections --help" tells how
+  webhooks     endpoints, deliveries, replays; "verdict webhooks --help" tells how
   config check
                tell the effective policies of a configuration, or what contradicts itself in it
 
@@ -48,6 +50,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   verify,
   reconcile,
   projections,
+  webhooks,
   config,
 }
 

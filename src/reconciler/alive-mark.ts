@@ -2,8 +2,7 @@
  * When the authority could last be heard, kept where a restart finds it: a small file, replaced as a whole, by whichever
  * process of a log wrote last. What is lost or torn is as if it had never been: then no outage is known of.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { UnheardTime } from '../authority/grace.ts'
 
 export interface AliveMark {
@@ -28,7 +27,6 @@ export function aliveMarkFile(path: string): AliveMarkStore {
       }
     },
     write(mark) {
-      mkdirSync(dirname(path), { recursive: true })
       const fresh = `${path}.${process.pid}`
       writeFileSync(fresh, `${JSON.stringify(mark)}\n`)
       renameSync(fresh, path)

@@ -38,6 +38,8 @@ export interface ReconcilerLog {
 export interface ReconcilerParts {
   /** Asks the read model `liveness`. */
   readonly ask: AskRows
+  /** How far rows have come that are served or being made; undefined where there are none. */
+  readonly rowsMade: (signal: AbortSignal) => Promise<bigint | undefined>
   /** Of the last thing that this node knows to be in the log: judged is by rows that show it. */
   readonly knownPosition: () => bigint
   /** When an event of another node came that had just been written. */
@@ -135,8 +137,14 @@ export class Reconciler {
   reconcile(request: PassRequest = {}, signal?: AbortSignal): Promise<PassReport> {
     return this.#loop.alone(async (stopping) => {
       const either = signal === undefined ? stopping : AbortSignal.any([stopping, signal])
-      const { report } = await this.#pass(request, either)
-      return report
+      for (let before: bigint | undefined; ; ) {
+        const { report } = await this.#pass(request, either)
+        if (report.abstained !== 'rows_behind') return report
+        // Of a long log that was never read the first rows take their time; as long as they come, they are waited for.
+        const rows = await this.#parts.rowsMade(either).catch(() => undefined)
+        if (rows === undefined || rows === before) return report
+        before = rows
+      }
     })
   }
 

@@ -4,7 +4,7 @@ import { OPERATION_INDEX } from '../../projections/operation-index.ts'
 import { hiddenOperations } from '../../projections/operation-retention.ts'
 import { OperatorOrders } from '../../projections/operator-orders.ts'
 import { type Generation, lookIntoReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
-import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
+import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE, REBUILD_LEASE_LIVES } from './follower-parts.ts'
 import { type LogLag, LogLags } from './log-lag.ts'
 import { type ProjectionHealth, type RebuildProgress, statusOf } from './projection-health.ts'
 import { inodeOf } from './read-file.ts'
@@ -137,8 +137,9 @@ export class FollowerHealth {
     if (this.#open !== undefined && this.#open.inode !== inode) this.close()
     const database = this.#open === undefined ? lookIntoReadDatabase(path) : undefined
     if (database !== undefined) {
-      const leaseOf = (name: string) => new Lease(database, name, ONLOOKER, settings.followLeaseMs)
-      this.#open = { database, inode, leases: [leaseOf(FOLLOW_LEASE), leaseOf(REBUILD_LEASE)] }
+      const leaseOf = (name: string, lives: number) =>
+        new Lease(database, name, ONLOOKER, settings.followLeaseMs * lives)
+      this.#open = { database, inode, leases: [leaseOf(FOLLOW_LEASE, 1), leaseOf(REBUILD_LEASE, REBUILD_LEASE_LIVES)] }
     }
     return this.#open
   }

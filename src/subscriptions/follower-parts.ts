@@ -28,3 +28,5 @@ export interface FollowerParts {
 /** Names of leases in the file. One process follows, and one rebuild at a time runs. */
 export const FOLLOW_LEASE = 'follow'
 export const REBUILD_LEASE = 'rebuild'
+/** A rebuild takes what others leave: on a busy machine it may be silent for longer than one who follows, and lives. */
+export const REBUILD_LEASE_LIVES = 4

@@ -16,7 +16,7 @@ import type { Generation, ReadDatabase } from '../../projections/read-database.t
 import type { LogIdentity } from '../event-store/event-store.ts'
 import { sleep } from '../runtime/clock.ts'
 import { FollowerHealth } from './follower-health.ts'
-import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE } from './follower-parts.ts'
+import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE, REBUILD_LEASE_LIVES } from './follower-parts.ts'
 import { ListRetention } from './list-retention.ts'
 import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
@@ -127,7 +127,7 @@ export class Follower {
     this.#retries.forget()
     const standing = standingOf(database)
     let failure: unknown
-    const rebuilding = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs)
+    const rebuilding = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs * REBUILD_LEASE_LIVES)
     const ticking = this.#ticking(signal, async () => {
       const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
       if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
@@ -144,7 +144,7 @@ export class Follower {
       else {
         const { projectionBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
         for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
-          await this.#alone(() => this.#fold(batch, projectors))
+          await this.#alone(() => this.#fold(batch, database, projectors))
           if (signal.aborted) break
         }
       }
@@ -205,16 +205,19 @@ export class Follower {
     return true
   }
 
-  #fold({ items, last }: LogBatch, projectors: Map<string, Projector>): void {
+  /** All in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
+  #fold({ items, last }: LogBatch, database: ReadDatabase, projectors: Map<string, Projector>): void {
     this.#health.trouble = undefined
     if (last === undefined) return
-    for (const [name, projector] of projectors) {
-      try {
-        projector.project(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
-      } catch (error) {
-        this.#stopAtUnknown(error, name, projectors)
+    database.transaction(() => {
+      for (const [name, projector] of projectors) {
+        try {
+          projector.project(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
+        } catch (error) {
+          this.#stopAtUnknown(error, name, projectors)
+        }
       }
-    }
+    })
     this.#parts.onMoved()
   }
 

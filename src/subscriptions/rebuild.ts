@@ -11,7 +11,7 @@ import { PoisonEvent, Projector, UnknownEvent } from '../../projections/projecto
 import type { ReadDatabase } from '../../projections/read-database.ts'
 import type { EventReader } from '../event-store/event-store.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
-import { REBUILD_LEASE } from './follower-parts.ts'
+import { REBUILD_LEASE, REBUILD_LEASE_LIVES } from './follower-parts.ts'
 import { type LogBatch, logBatches } from './log-batches.ts'
 import type { RebuildProgress } from './projection-health.ts'
 import { ReadSideError } from './read-side-error.ts'
@@ -43,7 +43,7 @@ const WRITE_TRIES_MAX = 20
 export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
   const { database, reader, projections, settings, clock, holder, signal } = parts
   signal.throwIfAborted()
-  const lease = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs)
+  const lease = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs * REBUILD_LEASE_LIVES)
   const renew = () => {
     if (lease.hold({ now: clock.now(), monotonicNow: clock.monotonicNow() })) return
     throw new ReadSideError(
@@ -91,13 +91,14 @@ async function build(
   try {
     for await (const batch of logBatches(reader, { after: 0n, eventsMax, bytesMax, signal: reading })) {
       events += batch.items.length
-      await persistently(parts, () => fold(batch, built, clock.now()))
-      const position = placeOf(built)
-      onProgress({ events, position, end: position > end ? position : end })
-      if (clock.monotonicNow() - renewedAt > settings.followLeaseMs / RENEWALS_PER_LEASE) {
+      for (const projector of built) {
+        await persistently(parts, () => fold(batch, projector, clock.now()))
+        if (clock.monotonicNow() - renewedAt < settings.followLeaseMs / RENEWALS_PER_LEASE) continue
         await persistently(parts, renew)
         renewedAt = clock.monotonicNow()
       }
+      const position = placeOf(built)
+      onProgress({ events, position, end: position > end ? position : end })
       signal.throwIfAborted()
       if (!batch.isCaughtUp) continue
       if (!isIndexed) {
@@ -116,9 +117,8 @@ async function build(
 
 const RENEWALS_PER_LEASE = 4
 
-function fold({ items, last }: LogBatch, built: readonly Projector[], at: number): void {
-  if (last === undefined) return
-  for (const projector of built) projector.project(items, { ...projector.checkpoint, ...last }, at)
+function fold({ items, last }: LogBatch, projector: Projector, at: number): void {
+  if (last !== undefined) projector.project(items, { ...projector.checkpoint, ...last }, at)
 }
 
 async function index(parts: RebuildParts, built: readonly Projector[], renew: () => void): Promise<void> {

@@ -175,7 +175,7 @@ export class ThreadCaller {
 
   #lose(why: string): void {
     if (this.#gone !== undefined) return
-    this.#gone = new ReadSideError('read_side_failed', `The thread of the read models is gone: ${why}.`)
+    this.#gone = new ReadSideError('read_side_failed', `The thread is gone: ${why}.`)
     for (const { reject } of [...this.#waiting.values()]) reject(this.#gone)
     this.onGone(this.#gone)
   }

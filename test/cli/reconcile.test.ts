@@ -87,6 +87,18 @@ describe('verdict config check', () => {
     return place
   }
 
+  test('prints where a server would listen, with its secrets masked, and refuses fields that there are not', async () => {
+    const server = { host: '0.0.0.0', store: 'esdb://user:secret@db:2113' }
+    const { code, stdout } = await verdict('config', 'check', file({ server }))
+    expect({ code, text: stdout.toString() }).toEqual({ code: 0, text: expect.not.stringContaining('secret') })
+    expect(stdout.toString()).toMatch(/^server\n {2}host {20}0\.0\.0\.0\n {2}store {19}esdb:\/\/user:\*\*\*@db:2113\n/)
+    const stray = await verdict('config', 'check', file({ server: { prot: 1 } }))
+    expect({ code: stray.code, stderr: stray.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('there is no server.prot: it is one of host, port, data, store, keys, jwt'),
+    })
+  })
+
   test('prints the effective policy of each kind, durations as people write them', async () => {
     const { code, stdout } = await verdict(
       'config',

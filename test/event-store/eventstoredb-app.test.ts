@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { openVerdict } from '../../src/app.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { openNode, openVerdict } from '../../src/app.ts'
 import { startServer } from '../support/eventstoredb-rig.ts'
 
 test.each(['memory:', 'sqlite:', 'a path', 'esdb:'])('verdict runs an operation on %s', async (store) => {
@@ -30,4 +30,29 @@ test('on one EventStoreDB a node answers for what another node began and ended',
   finish('done')
   expect(await outcome).toEqual({ status: 'completed', result: 'done' })
   await Promise.all([one.close(), two.close()])
+})
+
+test('what outlives a process of a log on a server lies in the state directory, by the id of the log', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'verdict-app-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const server = await startServer()
+  const passed = async () => {
+    const node = await openNode(server.url)
+    node.reconciler.start()
+    const { abstained } = await node.reconcile()
+    const { logId } = await node.store.identity()
+    await node.door.close()
+    return { abstained, logId }
+  }
+  vi.stubEnv('XDG_STATE_HOME', folder)
+  const { logId } = await passed()
+  const kept = [`${logId}-alive`, `${logId}-views`]
+  expect(readdirSync(path.join(folder, 'verdict'))).toEqual(expect.arrayContaining(kept))
+  // Where there is no such directory, nothing is kept, and everything else goes on.
+  const file = path.join(folder, 'file')
+  writeFileSync(file, '')
+  vi.stubEnv('XDG_STATE_HOME', file)
+  expect(await passed()).toEqual({ abstained: undefined, logId })
+  expect(existsSync(path.join(file, 'verdict'))).toBe(false)
 })

@@ -9,7 +9,9 @@ import { freshFolder } from '../client/support/opened-verdict.ts'
 import { servedTo } from './support/callers.ts'
 import { served } from './support/served.ts'
 
-const ADDRESSES = API_ENDPOINTS.flatMap(addressesOf).filter(({ endpoint }) => endpoint.scope === 'owner')
+const ALL = API_ENDPOINTS.flatMap(addressesOf)
+/** What is about no owner is weighed by what it is asked for: see lists.test.ts and live-events.test.ts. */
+const ADDRESSES = ALL.filter(({ endpoint }) => endpoint.scope !== 'server')
 const OWNER = '/v1/workspaces/w/owners/o'
 
 const QUERIES: Readonly<Record<string, string>> = { getLease: 'leaseEpoch=1' }
@@ -71,6 +73,16 @@ describe('every address of the API', () => {
     }
     expect(met).toEqual(expected)
     expect(await node.store.end()).toBe(before)
+  })
+
+  test('that is about no owner answers nobody without a key either', async () => {
+    const { ask } = await servedTo({ root: { '*': ['admin'] } })
+    const others = ALL.filter((address) => !ADDRESSES.includes(address))
+    const met = await Promise.all(
+      others.map(async ({ endpoint, path: place }) => `${place} ${(await ask(endpoint.method, place)).status}`),
+    )
+    expect(met).toEqual(others.map(({ path: place }) => `${place} 401`))
+    expect(met).toContain('/v1/operations 401')
   })
 
   test('looks the same in a workspace of others and in one that nobody has', async () => {

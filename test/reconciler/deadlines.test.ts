@@ -56,25 +56,29 @@ describe('a deadline', () => {
     },
   )
 
-  test.each(LASTING)('that another process came to know is met as well, with a log %s', async (_where, place) => {
-    const clock = new HandMovedClock()
-    const location = await place()
-    const first = await openRig({ clock, settings: SETTINGS }, location)
-    await first.register('a', { policy: { ...POLICY, provisioningTimeoutMs: 60 * SECOND } })
-    await first.register('b', { policy: { ...POLICY, provisioningTimeoutMs: 90 * SECOND } })
-    await first.send({ type: 'BeginWaitAll', waitId: 'w', ids: ['a', 'b'], deadlineAt: clock.now() + 75 * SECOND })
-    const begunAt = clock.now()
-    await first.node.door.close()
-    const second = await openRig({ clock, settings: SETTINGS }, location)
-    second.node.reconciler.start()
-    const statuses = async (rig: Rig) => [(await rig.get('a')).status, (await rig.get('b')).status]
-    await second.advance(60 * SECOND - 1)
-    expect(second.node.reconciler.status.lastPass).toMatchObject({ reconciled: 0, at: begunAt + SECOND })
-    await second.advance(1)
-    expect(await statuses(second)).toEqual(['failed', 'provisioning'])
-    await second.advance(15 * SECOND)
-    expect((await second.types()).at(-1)).toBe('WaitExpired')
-    await second.advance(15 * SECOND)
-    expect(await statuses(second)).toEqual(['failed', 'failed'])
-  })
+  test.each(LASTING)(
+    'that another process came to know is met as well, with a log %s',
+    async (_where, place) => {
+      const clock = new HandMovedClock()
+      const location = await place()
+      const first = await openRig({ clock, settings: SETTINGS }, location)
+      await first.register('a', { policy: { ...POLICY, provisioningTimeoutMs: 60 * SECOND } })
+      await first.register('b', { policy: { ...POLICY, provisioningTimeoutMs: 90 * SECOND } })
+      await first.send({ type: 'BeginWaitAll', waitId: 'w', ids: ['a', 'b'], deadlineAt: clock.now() + 75 * SECOND })
+      const begunAt = clock.now()
+      await first.node.door.close()
+      const second = await openRig({ clock, settings: SETTINGS }, location)
+      second.node.reconciler.start()
+      const statuses = async (rig: Rig) => [(await rig.get('a')).status, (await rig.get('b')).status]
+      await second.advance(60 * SECOND - 1)
+      expect(second.node.reconciler.status.lastPass).toMatchObject({ reconciled: 0, at: begunAt + SECOND })
+      await second.advance(1)
+      expect(await statuses(second)).toEqual(['failed', 'provisioning'])
+      await second.advance(15 * SECOND)
+      expect((await second.types()).at(-1)).toBe('WaitExpired')
+      await second.advance(15 * SECOND)
+      expect(await statuses(second)).toEqual(['failed', 'failed'])
+    },
+    120_000,
+  )
 })

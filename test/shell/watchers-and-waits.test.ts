@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createMemoryLog, openMemoryStore } from '../../src/event-store/memory.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { answered, hasEnded, OWNER, openShell, openTestSqlite, refused, running, turns } from './support/nodes.ts'
@@ -119,7 +119,8 @@ describe('10,000 live operations are terminated at once', () => {
       const watching = ids.map((id) => shell.outcome(OWNER, id))
       const all = shell.wait(OWNER, { mode: 'all', ids })
       const any = shell.wait(OWNER, { mode: 'any', ids: ids.slice(5, 10) })
-      await turns()
+      // A file takes its time: both waits are on record before anything ends.
+      await vi.waitFor(async () => expect((await shell.overview(OWNER)).waits).toBe(2), { timeout: 20_000 })
       const { revision } = await shell.overview(OWNER)
       const answer = await answered(shell, { type: 'TerminateOwner', reason: 'enough' })
       expect(answer).toMatchObject({ terminated: 9_999, changed: true, revision: revision + 1 })
