@@ -14,6 +14,9 @@ import { every } from '../support/every.ts'
 import { RecordingLog } from '../support/recording-log.ts'
 import { refusalOf, thrownBy, untilAborted } from './support/opened-verdict.ts'
 
+/** For conditions, on a machine that others use as well. */
+const PATIENCE = { timeout: 30_000 }
+
 async function connected(options: ConnectOptions = {}): Promise<Verdict & { readonly url: string }> {
   const { url } = await served()
   const verdict = connectVerdict(url, { log: new RecordingLog(), ...options })
@@ -91,10 +94,10 @@ describe('a server is used as an embedded log is', () => {
     expect(await thrownBy(verdict.waitAll([c], { deadline: Date.now() + 50 }))).toBeInstanceOf(WaitExpired)
     const stop = new AbortController()
     const stopped = thrownBy(verdict.waitAll([c], { waitId: 'w', signal: stop.signal }))
-    await expect.poll(async () => (await verdict.owner('default').overview()).waits).toBe(1)
+    await expect.poll(async () => (await verdict.owner('default').overview()).waits, PATIENCE).toBe(1)
     stop.abort(new Error('enough'))
     expect(await stopped).toEqual(new Error('enough'))
-    await expect.poll(async () => (await verdict.owner('default').overview()).waits).toBe(0)
+    await expect.poll(async () => (await verdict.owner('default').overview()).waits, PATIENCE).toBe(0)
   })
 
   test('refusals are thrown with code, facts and the current truth; idempotent ones are answers', async () => {

@@ -10,6 +10,9 @@ import { ServerProcess } from './support/server-process.ts'
 
 const TIMEOUT = { timeout: 120_000 }
 
+/** For conditions, on a machine that others use as well. */
+const PATIENCE = { timeout: 30_000 }
+
 function connectedTo({ url }: ServerProcess, options: ConnectOptions = {}): Verdict {
   const verdict = connectVerdict(url, { log: new RecordingLog(), ...options })
   onTestFinished(() => verdict.close({ grace: 0 }))
@@ -50,7 +53,7 @@ describe('a server that is killed and comes back', () => {
         if (ended.length === ids.length) return
       }
     })()
-    await expect.poll(() => positions.length).toBeGreaterThan(0)
+    await expect.poll(() => positions.length, PATIENCE).toBeGreaterThan(0)
 
     await server.kill()
     gate.resolve()
@@ -141,7 +144,7 @@ describe('a server that is gone', () => {
     if (lease === undefined) throw new Error('no lease')
     await server.kill()
     const reporting = refusalOf(() => lease.complete({ rows: 7 }))
-    await expect.poll(() => spooled(folder)).toBe(1)
+    await expect.poll(() => spooled(folder), PATIENCE).toBe(1)
     await worker.close({ grace: 0 })
     expect((await reporting).code).toBe('shutting_down')
     expect(log.lines.map(({ message }) => message)).toEqual(
@@ -151,7 +154,7 @@ describe('a server that is gone', () => {
     await server.restart()
     const next = connectedTo(server, { spool: fileReportSpool(folder) })
     expect(await next.operation('a').outcome()).toEqual({ status: 'completed', result: { rows: 7 } })
-    await expect.poll(() => spooled(folder)).toBe(0)
+    await expect.poll(() => spooled(folder), PATIENCE).toBe(0)
   })
 
   test('C9: a last word that is given up without a spool leaves a line in the log', TIMEOUT, async () => {
