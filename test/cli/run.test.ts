@@ -247,7 +247,7 @@ describe('a command line that can not be understood', () => {
     for (const args of [['--help'], [], ['run', '--help'], ['verify', '-h']]) {
       const { code, stdout, stderr } = await verdict(...args)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-      expect(stdout.toString()).toMatch(/^ {2}verdict (run|verify) /)
+      expect(stdout.toString()).toMatch(/^ {2}verdict (serve|run|verify) /)
     }
   })
 })
