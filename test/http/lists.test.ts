@@ -106,7 +106,7 @@ describe('lists over HTTP', () => {
       forged: '400 bad_page_token',
       noise: '400 bad_page_token',
       position: '400 invalid_command',
-      behind: '503 behind',
+      behind: '503 read_model_behind',
     })
   })
 
