@@ -139,6 +139,26 @@ describe('guards answer in the order of the law', () => {
   )
 })
 
+describe('a lease epoch', () => {
+  test.each(ALL.filter((type) => 'leaseEpoch' in COMMAND_SCHEMAS[type].shape))(
+    'G2: that is not the lease is told the lease that is, where it stands and how it ended: %s',
+    (type) => {
+      const refusal = (before: Specification) => {
+        const { decision } = before.when({ ...EXAMPLES[type], leaseEpoch: 99 } as Command)
+        return decision.type === 'rejected' ? decision.rejection : decision
+      }
+      const running = claimed()
+      const ended = running.given({ type: 'CancelOperation', id: 'x', reason: 'enough' })
+      const told = { operationId: 'x', number: 1, command: type, carriedEpoch: 99, leaseEpoch: 2 }
+      expect(refusal(running)).toMatchObject({ code: 'stale_lease', facts: { ...told, currentStatus: 'running' } })
+      expect(refusal(ended)).toMatchObject({
+        code: 'stale_lease',
+        facts: { ...told, currentStatus: 'cancelled', outcome: { status: 'cancelled', reason: 'enough' } },
+      })
+    },
+  )
+})
+
 const withCancel = registered('patient')
   .given({ type: 'ProvisioningSucceeded', id: 'x', claimant: { id: 'worker' } })
   .given({ type: 'RequestCancel', id: 'x' })
