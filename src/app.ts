@@ -208,7 +208,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       const liveness = health.find(({ projection }) => projection === 'liveness')
       return liveness?.rebuild?.position ?? liveness?.position
     },
-    knownPosition: () => own.position,
+    knownPosition: toldUpTo,
     liveTime: () => othersTime.live,
     send: (...args) => shell.send(...args),
     clock,

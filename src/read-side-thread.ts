@@ -24,12 +24,13 @@ import { ReadSideError } from './subscriptions/read-side-error.ts'
 import { rebuild } from './subscriptions/rebuild.ts'
 import { answerCalls, type Callee } from './subscriptions/thread-calls.ts'
 import type { FollowerNews, ThreadData } from './subscriptions/thread-data.ts'
-import { openThreadLog } from './thread-log.ts'
+import { loadLibraries, openThreadLog } from './thread-log.ts'
 
 const clock = SYSTEM_CLOCK
 const random = Math.random
 
 async function run(port: MessagePort, data: ThreadData): Promise<void> {
+  loadLibraries()
   // Calls come before everything is open; each waits for it, and is told what went wrong.
   const opening = open(data, (news) => calls.tell(news))
   const ofRole: Readonly<Record<ThreadData['role'], readonly string[]>> = {

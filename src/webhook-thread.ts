@@ -5,9 +5,10 @@ import { answerCalls } from './subscriptions/thread-calls.ts'
 import { WebhookClient } from './subscriptions/webhook-post.ts'
 import type { WebhookNews, WebhookThreadData } from './subscriptions/webhook-side.ts'
 import { Webhooks } from './subscriptions/webhooks.ts'
-import { openThreadLog } from './thread-log.ts'
+import { loadLibraries, openThreadLog } from './thread-log.ts'
 
 async function run(port: MessagePort, { path, log: place, endpoints, settings, holder }: WebhookThreadData) {
+  loadLibraries()
   const opening = open()
   opening.catch(() => {})
   const calls = answerCalls(port, {

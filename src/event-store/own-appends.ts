@@ -1,4 +1,4 @@
-/** The same store, with an eye on what this process appends: how far it got, and which events are its own. */
+/** The same store, with an eye on what this process appends: which events are its own. */
 import type { AppendResult, EventAppender, EventStore, ExpectedRevision, NewEvent } from './event-store.ts'
 
 /** Streams of which it is known how far they are our own; beyond that the oldest are forgotten. */
@@ -9,7 +9,6 @@ export class OwnAppends {
   readonly #told: (position: bigint, ms: number) => void
   /** By stream: the last revision that this process sent, oldest first. */
   readonly #sent = new Map<string, number>()
-  #position = 0n
 
   /** `told` is called after each append that was acknowledged, with its position and how long that took. */
   constructor(store: EventStore, told: (position: bigint, ms: number) => void) {
@@ -38,11 +37,6 @@ export class OwnAppends {
     }
   }
 
-  /** Of the last event that was acknowledged to this process; 0 before there is one. */
-  get position(): bigint {
-    return this.#position
-  }
-
   /** Whether this process wrote it, or wrote behind it: then it tells nothing of others' clocks. */
   isOwn(stream: string, revision: number): boolean {
     return (this.#sent.get(stream) ?? -1) >= revision
@@ -65,7 +59,6 @@ export class OwnAppends {
     const sentAt = performance.now()
     const result = await appender.append(stream, expected, events)
     if (result.type === 'acknowledged') {
-      if (result.position > this.#position) this.#position = result.position
       this.#told(result.position, performance.now() - sentAt)
     }
     return result

@@ -99,6 +99,11 @@ function secureVisible(db: Database.Database, path: string): void {
   )
 }
 
+/** Loads what SQLite is made of, which is else loaded with the first connection. */
+export function loadSqlite(): void {
+  new Database(':memory:').close()
+}
+
 /** A connection with the settings that the promises rest on. Waits for no lock: whoever uses it retries without blocking. */
 export function connect(path: string, { readonly = false }: { readonly?: boolean } = {}): Database.Database {
   const db = new Database(path, { readonly, fileMustExist: true, timeout: 0 })

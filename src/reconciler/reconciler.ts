@@ -40,8 +40,8 @@ export interface ReconcilerParts {
   readonly ask: AskRows
   /** How far rows have come that are served or being made; undefined where there are none. */
   readonly rowsMade: (signal: AbortSignal) => Promise<bigint | undefined>
-  /** Of the last thing that this node knows to be in the log: judged is by rows that show it. */
-  readonly knownPosition: () => bigint
+  /** Of the last thing that this node knows to be in the log, all that it held at the start included: judged is by rows that show it. */
+  readonly knownPosition: () => Promise<bigint>
   /** When an event of another node came that had just been written. */
   readonly liveTime: () => LogTimes['live']
   readonly send: SendCommand
@@ -264,8 +264,8 @@ export class Reconciler {
   /** The newest time in the log, once the rows rest on all that this node knows of it; undefined where they do not. */
   async #reached(signal: AbortSignal): Promise<number | undefined> {
     const { knownPosition, log } = this.#parts
-    const known = knownPosition()
     try {
+      const known = await knownPosition()
       const newestAt = await this.#candidates.reach(
         known > this.#position ? known : this.#position,
         this.#position,

@@ -14,6 +14,8 @@ type ToCaller =
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: SentError }
   | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
+  /** Libraries of machine code are in: whoever ends a thread before ends the process. */
+  | { readonly type: 'loaded' }
   /** What calls need is open; before, nothing was begun that would have to be ended in order. */
   | { readonly type: 'ready' }
   /** Not asked for. */
@@ -35,12 +37,16 @@ export interface CallContext {
 /** By name. What they take and give must survive cloning. */
 export type Callee = Readonly<Record<string, (argument: never, context: CallContext) => unknown>>
 
-/** Answers calls that come over the port. Returns the ways to tell what nobody asked for. */
+/**
+ * Answers calls that come over the port, once everything of machine code is loaded. Returns the ways to tell what nobody asked
+ * for.
+ */
 export function answerCalls(
   port: MessagePort,
   callee: Callee,
 ): { readonly ready: () => void; readonly tell: (news: unknown) => void } {
   const running = new Map<number, AbortController>()
+  say({ type: 'loaded' })
   port.on('message', async (message: ToCallee) => {
     if (message.type === 'abort') return running.get(message.id)?.abort()
     const { id, name, argument } = message
@@ -88,6 +94,8 @@ export class ThreadCaller {
   #awaited = 0
   #gone: ReadSideError | undefined
   #isReady = false
+  #isLoaded = false
+  readonly #loaded = Promise.withResolvers<void>()
   onNews: (news: unknown) => void = () => {}
   /** The thread ended by itself. */
   onGone: (error: ReadSideError) => void = () => {}
@@ -97,7 +105,6 @@ export class ThreadCaller {
     worker.on('message', (message: ToCaller) => this.#hear(message))
     worker.on('error', (error) => this.#lose(error instanceof Error ? error.message : String(error)))
     worker.on('exit', () => this.#lose('it ended'))
-    worker.unref()
   }
 
   /** It has begun what it is for: better told to close than ended as it is. */
@@ -121,7 +128,7 @@ export class ThreadCaller {
       const settled = () => {
         signal?.removeEventListener('abort', abort)
         this.#waiting.delete(id)
-        if (!isBackground && --this.#awaited === 0) this.#worker.unref()
+        if (!isBackground && --this.#awaited === 0 && this.#isLoaded) this.#worker.unref()
       }
       if (!isBackground && this.#awaited++ === 0) this.#worker.ref()
       this.#waiting.set(id, {
@@ -141,9 +148,10 @@ export class ThreadCaller {
     })
   }
 
-  /** Twice is once. */
+  /** Twice is once. Node ends the whole process where a thread is ended while it loads a library of machine code: that is waited for. */
   async end(): Promise<void> {
     this.onGone = () => {}
+    await this.#loaded.promise
     await this.#worker.terminate()
   }
 
@@ -162,6 +170,12 @@ export class ThreadCaller {
       case 'progress':
         this.#waiting.get(message.id)?.onProgress?.(message.progress as never) // as the callee tells it
         return
+      case 'loaded':
+        this.#isLoaded = true
+        this.#loaded.resolve()
+        // Before, it holds the process: leaving in the middle of it ends in a crash as well.
+        if (this.#awaited === 0) this.#worker.unref()
+        return
       case 'ready':
         this.#isReady = true
         return
@@ -175,6 +189,7 @@ export class ThreadCaller {
 
   #lose(why: string): void {
     if (this.#gone !== undefined) return
+    this.#loaded.resolve()
     this.#gone = new ReadSideError('read_side_failed', `The thread is gone: ${why}.`)
     for (const { reject } of [...this.#waiting.values()]) reject(this.#gone)
     this.onGone(this.#gone)

@@ -209,6 +209,7 @@ describe('in a cluster', () => {
     const leader = await startServer()
     const follower = await startServer({ log: leader.log })
     follower.leader = { address: 'localhost', port: leader.port }
+    leader.followers = [{ address: 'localhost', port: follower.port }]
     const hosts = `localhost:${leader.port},localhost:${follower.port}`
     const store = await openOn(leader, { connectionString: `esdb://${hosts}?tls=false&nodePreference=follower` })
     expect(await store.append(STREAM, 'no_stream', new CursorEvents(STREAM).next())).toMatchObject({ revision: 0 })

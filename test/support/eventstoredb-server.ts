@@ -85,6 +85,8 @@ export class EventStoreDbServer {
   readonly subscriptionFaults: GrpcFailure[] = []
   /** Names the leader when this node is a follower. */
   leader: { readonly address: string; readonly port: number } | undefined
+  /** Whom gossip names beside itself: every node of a cluster tells of all. */
+  followers: readonly { readonly address: string; readonly port: number }[] = []
   /** Refuses everybody. */
   deniesAll = false
   /** Lets everybody read, and nobody write. */
@@ -284,6 +286,7 @@ export class EventStoreDbServer {
         .setHttpEndPoint(new gossip.EndPoint().setAddress(address).setPort(port))
     const members = [member('localhost', this.port, this.leader === undefined ? LEADER : FOLLOWER)]
     if (this.leader !== undefined) members.push(member(this.leader.address, this.leader.port, LEADER))
+    members.push(...this.followers.map(({ address, port }) => member(address, port, FOLLOWER)))
     answer(null, new gossip.ClusterInfo().setMembersList(members))
   }
 }
