@@ -337,13 +337,14 @@ function openTable({ path, lockWaitMs }: CommitsOptions): OpenedTable {
   const deadline = performance.now() + lockWaitMs
   for (;;) {
     const place = new SqlitePlace(path)
-    const db = connect(path)
+    let db: Database.Database | undefined
     try {
+      db = connect(path)
       const table = createAppendTable(db, path)
       place.opened()
       return { db, table, place }
     } catch (error) {
-      db.close()
+      db?.close()
       if (sqliteCode(error) !== 'SQLITE_BUSY' || performance.now() >= deadline) throw error
     }
     sleep(Math.random() * LOCK_RETRY_MS_MAX)

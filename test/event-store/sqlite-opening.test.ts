@@ -1,10 +1,14 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Worker } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventStore } from '../../src/event-store/event-store.ts'
 import { openSqliteStore } from '../../src/event-store/sqlite.ts'
+import { SqliteCommits } from '../../src/event-store/sqlite-commits.ts'
 import { connect } from '../../src/event-store/sqlite-file.ts'
 import { chainedEvents } from '../support/chained-events.ts'
 import { every } from '../support/every.ts'
@@ -76,6 +80,37 @@ describe('what another process left in the write-ahead log', () => {
     const opened = await openSqliteStore({ path: file, lockWaitMs: 0 })
     stores.push(opened)
     reader.close()
+  })
+})
+
+describe('a file that another process holds whole, as one does that recovers its write-ahead log', () => {
+  /** Holds it for a fifth of a second, on a thread of its own: opening it for writing blocks this one. */
+  async function heldWhole(): Promise<Worker> {
+    const holder = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads')
+       const db = new (require(workerData.sqlite))(workerData.file)
+       db.pragma('locking_mode = EXCLUSIVE')
+       db.exec('BEGIN EXCLUSIVE')
+       parentPort.postMessage('held')
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+       db.exec('ROLLBACK')
+       db.close()`,
+      { eval: true, workerData: { file, sqlite: createRequire(import.meta.url).resolve('better-sqlite3') } },
+    )
+    await once(holder, 'message')
+    return holder
+  }
+
+  const commits = (lockWaitMs: number) =>
+    new SqliteCommits({ path: file, lockWaitMs, onHealth: () => {}, onOthers: () => {} })
+
+  test('is waited for by the writer within the lock wait, and no longer', async () => {
+    await append(await open())
+    await stores.pop()?.close()
+    const holder = await heldWhole()
+    expect(() => commits(0)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^SQLITE_BUSY/) }))
+    commits(60_000).close()
+    await once(holder, 'exit')
   })
 })
 
