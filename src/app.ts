@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS, type Limits, limitsSchema } from './authority/events.ts
 import { type KindDefinition, type KindDefinitions, kindDefinitionSchema, kindViolations } from './authority/kinds.ts'
 import { DEFAULT_POLICY, type Policy, resolvePolicy } from './authority/lifecycle-policy.ts'
 import type { EventsRequest } from './authority/questions.ts'
-import type { EventsAnswer, VerdictDoor } from './client/door.ts'
+import type { EventsAnswer, ServedDoor } from './client/door.ts'
 import { type KindOptions, kindOf } from './client/kind-options.ts'
 import type { MonitoringDoor } from './client/monitoring-door.ts'
 import { OperationRejected } from './client/operation-errors.ts'
@@ -116,7 +116,7 @@ export class EmbeddedVerdict extends Verdict {
 
 /** A node over a log: the door, and the log under it for those who replay and verify. */
 export interface EmbeddedNode {
-  readonly door: VerdictDoor
+  readonly door: ServedDoor
   readonly store: EventStore
   /** Not started: it passes when it is asked to, or from its start on. */
   readonly reconciler: Reconciler
@@ -276,7 +276,7 @@ interface DoorParts {
 function embeddedDoor(
   { shell, store, snapshots, events, hold, monitoring, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
-): VerdictDoor {
+): ServedDoor {
   return {
     async send(...args) {
       const result = await hold.during(shell.send(...args))

@@ -21,6 +21,7 @@ import type {
   WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
+import type { WaitView } from '../authority/wait-view.ts'
 import type { MonitoringDoor } from './monitoring-door.ts'
 
 export interface SendOptions {
@@ -49,11 +50,6 @@ export interface VerdictDoor {
     signal?: AbortSignal,
   ): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>>
   wait(registry: RegistryAddress, request: WaitRequest, options?: SendOptions): Promise<Refusable<WaitAnswer>>
-  /**
-   * How a wait stands: at once when it has ended or there is no signal, else when it ends or the signal aborts. Asking never
-   * cancels it.
-   */
-  waitStanding(registry: RegistryAddress, waitId: string, signal?: AbortSignal): Promise<Refusable<WaitStanding>>
   completions(registry: RegistryAddress, request: CompletionsRequest): Promise<Refusable<CompletionPage>>
   /** The named consumer's cursor: 0 before it was ever moved. */
   cursor(registry: RegistryAddress, name: string): Promise<number>
@@ -81,6 +77,19 @@ export interface VerdictDoor {
   /** Questions over all owners, answered from read models. */
   readonly monitoring: MonitoringDoor
   close(): Promise<void>
+}
+
+/** A node's own door, which a server offers to others: they come back to waits that go on without them. */
+export interface ServedDoor extends VerdictDoor {
+  /**
+   * How a wait stands: at once when it has ended or there is no signal, else when it ends or the signal aborts. Asking never
+   * cancels it. By its id, or as its beginning was answered: one that was satisfied then is stored nowhere.
+   */
+  waitStanding(
+    registry: RegistryAddress,
+    wait: string | WaitView,
+    signal?: AbortSignal,
+  ): Promise<Refusable<WaitStanding>>
 }
 
 export type EventsAnswer =

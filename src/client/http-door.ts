@@ -14,7 +14,6 @@ import type {
   RegistryOverview,
   WaitAnswer,
   WaitRequest,
-  WaitStanding,
 } from '../authority/questions.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -139,27 +138,6 @@ export class HttpDoor implements VerdictDoor {
     } catch (error) {
       if (signal?.aborted) this.#send(registry, { type: 'CancelWait', waitId })
       throw error
-    }
-  }
-
-  async waitStanding(
-    registry: RegistryAddress,
-    waitId: string,
-    signal?: AbortSignal,
-  ): Promise<Refusable<WaitStanding>> {
-    const asked = { method: 'GET', path: `${ownerPath(registry)}${pathOf`/waits/${waitId}`}` } as const
-    if (signal === undefined) return refusable<WaitStanding>(await this.#questions.ask(asked))
-    try {
-      return refusable<WaitStanding>(
-        await this.#questions.waitFor(
-          () => asked,
-          (body) => (body as WaitStanding).ending !== undefined,
-          signal,
-        ),
-      )
-    } catch (error) {
-      if (!signal.aborted) throw error
-      return refusable<WaitStanding>(await this.#questions.ask(asked))
     }
   }
 

@@ -1,6 +1,6 @@
 /** What the routes stand on: a door, the questions of the read side, settings, and the end of the server as a signal. */
 import type { RegistryAddress } from '../authority/questions.ts'
-import type { VerdictDoor } from '../client/door.ts'
+import type { ServedDoor } from '../client/door.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { LiveEvents } from '../subscriptions/live-events.ts'
 import type { EventStreams } from './event-streams.ts'
@@ -23,7 +23,7 @@ export interface HttpSettings {
 }
 
 export interface Host {
-  readonly door: VerdictDoor
+  readonly door: ServedDoor
   readonly settings: HttpSettings
   readonly polls: LongPolls
   readonly events: LiveEvents

@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { CommandResult } from '../authority/command-answer.ts'
 import { COMMAND_SCHEMAS } from '../authority/commands.ts'
 import type { Quantiles } from '../authority/monitoring.ts'
-import type { VerdictDoor } from '../client/door.ts'
+import type { ServedDoor } from '../client/door.ts'
 import type { ProjectionStanding } from './health-routes.ts'
 import { forbidden } from './operation-address.ts'
 import { EVERY_WORKSPACE, workspacesOf } from './roles.ts'
@@ -100,8 +100,8 @@ export class Metrics {
   }
 
   /** The same door; how long each command takes is counted. */
-  observed(door: VerdictDoor): VerdictDoor {
-    const send: VerdictDoor['send'] = async (registry, command, options) => {
+  observed(door: ServedDoor): ServedDoor {
+    const send: ServedDoor['send'] = async (registry, command, options) => {
       const begunAt = performance.now()
       const result = await door.send(registry, command, options)
       this.#commands.observe(

@@ -1,5 +1,6 @@
 /** Waits for several operations: begun once, asked for as often as one likes, from any node. */
 import { z } from 'zod'
+import type { WaitView } from '../authority/wait-view.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
 import { beginWaitSchema, waitViewSchema } from '../wire/wait-wire.ts'
 import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
@@ -65,11 +66,10 @@ async function begun(call: Call, host: Host): Promise<Reply> {
   if (result.type === 'refused') return replyOf(result, call.requestId, () => 200)
   const { wait } = result.answer
   if (wait === undefined) throw new Error(`${command.type} was answered without its wait`)
-  // An empty list is satisfied and stored nowhere: there is nothing to come back for.
-  const view = wait.members.length === 0 ? wait : await standingOf(call, host, wait.waitId)
+  const view = await standingOf(call, host, wait)
   return { status: view.ending === undefined ? 201 : 200, body: view }
 }
 
-async function standingOf(call: Call, { door, polls }: Host, waitId: string) {
-  return answeredOrThrow(await polls.during(call, (signal) => door.waitStanding(call.registry, waitId, signal)))
+async function standingOf(call: Call, { door, polls }: Host, wait: string | WaitView) {
+  return answeredOrThrow(await polls.during(call, (signal) => door.waitStanding(call.registry, wait, signal)))
 }

@@ -20,6 +20,7 @@ import type {
   WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
+import type { WaitView } from '../authority/wait-view.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import { CONSOLE_LOG } from '../runtime/warning-log.ts'
@@ -97,8 +98,8 @@ export class Shell {
   }
 
   /** How a wait stands, now or as soon as it ends; asking never cancels it. */
-  waitStanding(name: RegistryName, waitId: string, signal?: AbortSignal): Promise<Refusable<WaitStanding>> {
-    return waitStanding(this.#parts, name, waitId, signal)
+  waitStanding(name: RegistryName, wait: string | WaitView, signal?: AbortSignal): Promise<Refusable<WaitStanding>> {
+    return waitStanding(this.#parts, name, wait, signal)
   }
 
   /** Entries of the completion feed above a sequence, with the watermark of the same moment; or a typed gap. */

@@ -63,15 +63,18 @@ export async function wait(
 
 /**
  * How a wait stands: at once when it has ended, else as soon as it ends or the signal aborts, and then as it is. Without a
- * signal at once. Asking never cancels it.
+ * signal at once. Asking never cancels it. A wait is named by its id, or by what its beginning was answered with: one that
+ * was satisfied then is stored nowhere.
  */
 export function waitStanding(
   parts: NodeParts,
   name: RegistryName,
-  waitId: string,
+  wait: string | WaitView,
   signal: AbortSignal | undefined,
 ): Promise<Refusable<WaitStanding>> {
   return withRegistry(parts, name, async (registry) => {
+    if (typeof wait !== 'string' && wait.ending !== undefined) return standingAs(parts, registry, wait)
+    const waitId = typeof wait === 'string' ? wait : wait.waitId
     const found = () => {
       const { waits, endedWaits } = registry.writer.durable.state
       return waits.get(waitId) ?? endedWaits.get(waitId)
@@ -82,9 +85,12 @@ export function waitStanding(
       return { type: 'refused', rejection: { code: 'not_found', message, facts: { waitId } } }
     }
     const ended = signal === undefined || signal.aborted ? undefined : await endedOr(registry, waitId, signal)
-    const view = waitView(ended ?? found() ?? now)
-    return { type: 'answered', answer: { ...view, ...(await waitAnswer(parts, registry, view, view.ending)) } }
+    return standingAs(parts, registry, waitView(ended ?? found() ?? now))
   })
+}
+
+async function standingAs(parts: NodeParts, registry: HotRegistry, view: WaitView): Promise<Refusable<WaitStanding>> {
+  return { type: 'answered', answer: { ...view, ...(await waitAnswer(parts, registry, view, view.ending)) } }
 }
 
 /** Undefined when the signal aborts before. */

@@ -84,6 +84,26 @@ describe('A9: a wait', () => {
     })
   })
 
+  test('whose operations have all ended before is answered at once, sent again as well', async () => {
+    const { post } = await served()
+    for (const id of ['a', 'b']) {
+      await post(`${OWNER}/operations`, { kind: 'k', id })
+      await post(`${OWNER}/operations/${id}:abort`, { reason: id })
+    }
+    const [a, b] = ['a', 'b'].map((id) => ({ id, outcome: { status: 'aborted', reason: id } }))
+    const all = { mode: 'all', ids: ['b', 'a'], waitId: 'w-1' }
+    for (const headers of [{}, { headers: { 'idempotency-key': 'k-1' } }, { headers: { 'idempotency-key': 'k-1' } }]) {
+      expect(await post(`${OWNER}/waits`, all, headers)).toMatchObject({
+        status: 200,
+        body: { waitId: 'w-1', ending: 'satisfied', members: [b, a] },
+      })
+    }
+    expect(await post(`${OWNER}/waits`, { mode: 'any', ids: ['b', 'a'] }, PATIENT)).toMatchObject({
+      status: 200,
+      body: { ending: 'satisfied', winner: 'a', members: [b, a] },
+    })
+  })
+
   test('for any names the first; an empty one, an unknown operation and a cancelled wait are answered as they are', async () => {
     const { post, get } = await served()
     for (const id of ['a', 'b']) await post(`${OWNER}/operations`, { kind: 'k', id })
