@@ -6,6 +6,7 @@ import type { LiveEvents } from '../subscriptions/live-events.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { ReconcilerPort } from './reconciler-port.ts'
 
 export interface HttpSettings {
   readonly httpBodyBytesMax: number
@@ -27,6 +28,7 @@ export interface Host {
   readonly settings: HttpSettings
   readonly polls: LongPolls
   readonly events: LiveEvents
+  readonly reconciler: ReconcilerPort
   readonly streams: EventStreams
   readonly owners: KnownOwners
   readonly log: Logger
