@@ -10,7 +10,7 @@ import type { Call, Reply } from './endpoint.ts'
 import { errorResponse, RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { forbidden } from './operation-address.ts'
-import { rightOfCommand, standing } from './roles.ts'
+import { type Right, rightOfCommand, standing } from './roles.ts'
 
 /** Members of a command that its address says already: in a body they would be a second word for it. */
 const SAID_BY_THE_ADDRESS = ['type', 'id'] as const
@@ -45,7 +45,7 @@ export async function sendCommand(
     const known = type as CommandType
     const right = rightOfCommand(known, command)
     const allowed = standing(principal, registry.workspace, right)
-    if (allowed === 'unknown') throw unknownWorkspace(registry)
+    if (allowed === 'unknown') throw unknownWorkspace(registry, right)
     if (allowed === 'forbidden' || COMMANDS_OF_NODES.has(known)) {
       throw forbidden(principal.name, right, registry.workspace)
     }
@@ -56,8 +56,11 @@ export async function sendCommand(
 }
 
 /** The same for a workspace that is not there and for one in which the caller has no role. */
-export function unknownWorkspace({ workspace }: Pick<RegistryAddress, 'workspace'>): RequestRefused {
-  return new RequestRefused('not_found', `there is no workspace ${workspace} for you`, {})
+export function unknownWorkspace(
+  { workspace }: Pick<RegistryAddress, 'workspace'>,
+  right: Right = 'read',
+): RequestRefused {
+  return new RequestRefused('not_found', `there is no workspace ${workspace} for you`, {}, { right, workspace })
 }
 
 /** An answer or a problem; an idempotent refusal is an answer that changed nothing. */
