@@ -5,6 +5,7 @@ import type { RegistryAddress } from '../authority/questions.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import { answerUnchanged } from '../authority/unchanged-answer.ts'
 import { answerOnWire, unchangedOnWire, type WireAnswer } from '../wire/command-wire.ts'
+import { spokenPolicy } from '../wire/policy-wire.ts'
 import { COMMANDS_OF_NODES } from '../wire/verbs.ts'
 import type { Call, Reply } from './endpoint.ts'
 import { errorResponse, RequestRefused } from './error-responses.ts'
@@ -52,7 +53,16 @@ export async function sendCommand(
   } else if (standing(principal, registry.workspace, 'read') === 'unknown') {
     throw unknownWorkspace(registry)
   }
-  return door.send(registry, command, sender)
+  return door.send(registry, withStoredNames(command), sender)
+}
+
+/** Durations of a registration's policy may be written as people do. Throws RequestRefused. */
+function withStoredNames(command: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (command.type !== 'RegisterOperation' || !Object.hasOwn(command, 'policy')) return command
+  const spoken = spokenPolicy(command.policy)
+  if (!('fault' in spoken)) return { ...command, policy: spoken.policy }
+  const { path, expected } = spoken.fault
+  throw new RequestRefused('invalid_command', `${path}: expected ${expected}`, { path, expected })
 }
 
 /** The same for a workspace that is not there and for one in which the caller has no role. */
