@@ -22,6 +22,9 @@ const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
   onBehalfOf: onBehalfOfSchema,
 })
 
+/** Where the read models are not far enough to say that it is nowhere, nobody says so. */
+const NOT_HERE = ['not_found', 'ambiguous_operation', 'not_served', 'read_model_behind'] as const
+
 export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
@@ -60,7 +63,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     right: 'read',
     isWaiting: true,
     answers: { 200: { description: 'Active or retained.', schema: operationSchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
@@ -84,7 +87,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     right: 'read',
     isWaiting: true,
     answers: { 200: { description: 'The outcome, or the status of what goes on.', schema: endedSchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
@@ -105,7 +108,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     summary: 'The events of an operation, from the log',
     right: 'read',
     answers: { 200: { description: 'Oldest first.', schema: historySchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
