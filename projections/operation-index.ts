@@ -13,7 +13,16 @@ import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
 import { lifeBegins, lifeEnds } from './lives.ts'
 import { operationOf, recordOf } from './operation-record.ts'
-import { type CountRow, counted, countKey, keepsStanding, standingOf, standingOfKey } from './operation-standing.ts'
+import {
+  type CountRow,
+  counted,
+  countKey,
+  isSameStanding,
+  keepsStanding,
+  type Standing,
+  standingOf,
+  standingOfKey,
+} from './operation-standing.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 
@@ -257,11 +266,10 @@ export const COUNTS: ProjectionTable<CountRow> = {
   indexes: [],
   write: (row) => [...countKey(row), row.operations],
   read: (values) => ({ ...standingOfKey(values as RowKey), operations: Number(values[6]) }),
-  targets: (event, before) => [...countChanges(event, before).values()].map(({ key }) => key),
-  evolve: (row, event, before, key) => {
-    const change = countChanges(event, before).get(key.join('\u0000'))?.change ?? 0
-    return counted(row, key, change)
-  },
+  targets: (event, before) => countChanges(event, before).map(({ key }) => key),
+  // The key is one of those that `targets` gave.
+  evolve: (row, event, before, key) =>
+    counted(row, key, countChanges(event, before).find((one) => one.key === key)?.change ?? 0),
 }
 
 export const OPERATION_INDEX: Projection = {
@@ -277,7 +285,28 @@ export function foldedName(name: string): string {
   return name.toLowerCase()
 }
 
+/** Counts ask for the row that was just made: what was worked out last is remembered, and no more. */
+let lastRow:
+  | {
+      readonly before: IndexedOperation | undefined
+      readonly recorded: ProjectedEvent
+      readonly number: number
+      readonly after: IndexedOperation | undefined
+    }
+  | undefined
+
 function rowAfter(
+  row: IndexedOperation | undefined,
+  recorded: ProjectedEvent,
+  number: number,
+): IndexedOperation | undefined {
+  if (lastRow?.recorded === recorded && lastRow.number === number && lastRow.before === row) return lastRow.after
+  const after = evolved(row, recorded, number)
+  lastRow = { before: row, recorded, number, after }
+  return after
+}
+
+function evolved(
   row: IndexedOperation | undefined,
   recorded: ProjectedEvent,
   number: number,
@@ -308,7 +337,7 @@ interface CountChange {
   change: number
 }
 
-const NO_CHANGES: ReadonlyMap<string, CountChange> = new Map()
+const NO_CHANGES: readonly CountChange[] = []
 
 /** `targets` and each `evolve` of an event ask one after the other: what was worked out last is remembered, and no more. */
 let lastChanges:
@@ -316,29 +345,52 @@ let lastChanges:
       readonly event: ProjectedEvent
       /** Whose rows they follow from: the same event may be given to two builds, and again after retention has marked rows. */
       readonly before: RowsBefore
-      readonly changes: ReadonlyMap<string, CountChange>
+      readonly changes: readonly CountChange[]
     }
   | undefined
 
 /** How the counts change by an event. */
-function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<string, CountChange> {
+function countChanges(event: ProjectedEvent, before: RowsBefore): readonly CountChange[] {
   if (keepsStanding(event.event)) return NO_CHANGES
   if (lastChanges?.event === event && lastChanges.before === before) return lastChanges.changes
+  const numbers = livesTouchedBy(event)
+  const [first] = numbers
+  const changes =
+    numbers.length === 1 ? changesOfOne(event, first as number, before) : changesOfMany(event, numbers, before)
+  lastChanges = { event, before, changes }
+  return changes
+}
+
+function changesOfOne(event: ProjectedEvent, number: number, before: RowsBefore): readonly CountChange[] {
+  const row = before.row(OPERATIONS, [event.stream, number])
+  const was = countedStanding(row)
+  const is = countedStanding(rowAfter(row, event, number))
+  if (was !== undefined && is !== undefined && isSameStanding(was, is)) return NO_CHANGES
+  const changes: CountChange[] = []
+  if (was !== undefined) changes.push({ key: countKey(was), change: -1 })
+  if (is !== undefined) changes.push({ key: countKey(is), change: 1 })
+  return changes
+}
+
+function changesOfMany(event: ProjectedEvent, numbers: readonly number[], before: RowsBefore): readonly CountChange[] {
   const changes = new Map<string, CountChange>()
-  const add = (row: IndexedOperation | undefined, change: number) => {
-    if (row === undefined || row.markedAt !== null) return
-    const key = countKey(standingOf(row))
+  const add = (standing: Standing | undefined, change: number) => {
+    if (standing === undefined) return
+    const key = countKey(standing)
     const name = key.join('\u0000')
     const entry = changes.get(name)
     if (entry === undefined) changes.set(name, { key, change })
     else entry.change += change
   }
-  for (const number of livesTouchedBy(event)) {
+  for (const number of numbers) {
     const row = before.row(OPERATIONS, [event.stream, number])
-    add(row, -1)
-    add(rowAfter(row, event, number), 1)
+    add(countedStanding(row), -1)
+    add(countedStanding(rowAfter(row, event, number)), 1)
   }
-  for (const [name, { change }] of changes) if (change === 0) changes.delete(name)
-  lastChanges = { event, before, changes }
-  return changes
+  return [...changes.values()].filter(({ change }) => change !== 0)
+}
+
+/** Undefined for what is in no count. */
+function countedStanding(row: IndexedOperation | undefined): Standing | undefined {
+  return row === undefined || row.markedAt !== null ? undefined : standingOf(row)
 }
