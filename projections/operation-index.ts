@@ -109,7 +109,12 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
       columns: ['status', 'status_since_at', 'registered_position', 'last_activity_at', ...factsBut('status')],
       where: VISIBLE,
     },
-    { name: 'running', columns: ['started_at', 'registered_position', 'status', ...NAMED], where: 'is_active = 1' },
+    {
+      name: 'running',
+      columns: ['started_at', 'registered_position', 'status', ...NAMED],
+      where: 'is_active = 1',
+      isOfFew: true,
+    },
     {
       name: 'standing',
       columns: [
@@ -123,30 +128,43 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
         ...NAMED,
       ],
       where: 'is_active = 1',
+      isOfFew: true,
     },
-    { name: 'late', columns: ['late_at', 'deadline_at', ...GRACE, 'status', ...NAMED], where: 'late_at IS NOT NULL' },
+    {
+      name: 'late',
+      columns: ['late_at', 'deadline_at', ...GRACE, 'status', ...NAMED],
+      where: 'late_at IS NOT NULL',
+      isOfFew: true,
+    },
     {
       name: 'follow_up',
       columns: ['last_activity_at', 'registered_position', 'status_since_at', ...FACTS],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
+      isOfFew: true,
     },
     {
       name: 'follow_up_status',
       columns: ['status', 'status_since_at', 'registered_position', ...factsBut('status')],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
+      isOfFew: true,
     },
-    { name: 'contradicted', columns: ['is_active', 'deadline_at'], where: `is_contradicted = 1 AND ${VISIBLE}` },
+    {
+      name: 'contradicted',
+      columns: ['is_active', 'deadline_at'],
+      where: `is_contradicted = 1 AND ${VISIBLE}`,
+      isOfFew: true,
+    },
     { name: 'registered', columns: ['registered_at'], where: VISIBLE },
     // Retention's alone: for questions, whoever has ended is in the index of the statuses since that very time.
     { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
-    { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}` },
-    { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}` },
-    { name: 'retry_of', columns: ['retry_of'], where: `retry_of IS NOT NULL AND ${VISIBLE}` },
+    { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}`, isOfFew: true },
+    { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}`, isOfFew: true },
+    { name: 'retry_of', columns: ['retry_of'], where: `retry_of IS NOT NULL AND ${VISIBLE}`, isOfFew: true },
     { name: 'workspace', columns: ['workspace'], where: VISIBLE },
     { name: 'id', columns: ['id', 'registered_position'] },
     { name: 'name', columns: ['name_folded', 'id'] },
     { name: 'key', columns: ['key'], where: `key IS NOT NULL AND ${VISIBLE}` },
-    { name: 'marked', columns: ['marked_at'], where: 'marked_at IS NOT NULL' },
+    { name: 'marked', columns: ['marked_at'], where: 'marked_at IS NOT NULL', isOfFew: true },
   ],
   write: (row) => {
     const { operation } = row
@@ -314,7 +332,7 @@ function evolved(
   const { event, metadata, stream, workspace, owner, position } = recorded
   // Said of one that retention has deleted.
   if (row === undefined && event.type === 'ContradictionRecorded') return undefined
-  const life = lifeAfter(row?.operation, recorded, number)
+  const life = lifeAfter(row?.operation, withoutInput(recorded), number)
   if (life === undefined) return undefined
   const operation = slimOperation(life)
   const isSign = event.type === 'SignsOfLifeRecorded'
@@ -330,6 +348,14 @@ function evolved(
     markedAt: row?.markedAt ?? null,
     operation,
   }
+}
+
+/** No row has it, and it is cheaper left out of what tells it than of all that is made of that. */
+function withoutInput(recorded: ProjectedEvent): ProjectedEvent {
+  const { event } = recorded
+  if (event.type !== 'OperationRegistered' || event.content.input === undefined) return recorded
+  const { input: _input, ...content } = event.content
+  return { ...recorded, event: { ...event, content } }
 }
 
 interface CountChange {
