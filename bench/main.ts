@@ -11,6 +11,7 @@ import { liveness } from './liveness.ts'
 import { queries } from './queries.ts'
 import { rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
+import { serveReady } from './serve-ready.ts'
 import { sse } from './sse.ts'
 import { start } from './start.ts'
 import { w1 } from './w1.ts'
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   rebuild,
   lag,
   start,
+  'serve-ready': serveReady,
   liveness,
   queries,
   http,
