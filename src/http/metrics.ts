@@ -117,9 +117,10 @@ export class Metrics {
   routes(): ServerPlugin {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
-      app.addHook('onResponse', async (request, reply) => {
+      app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
         this.#requests.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+        done()
       })
       app.get(PATH, async (request, reply) => {
         const principal = principalOf(request)

@@ -117,6 +117,9 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 function goneSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  raw.once('close', () => gone.abort())
+  // Closing is how every response ends; making a reason to abort for each would cost more than what they waited for.
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort()
+  })
   return gone.signal
 }
