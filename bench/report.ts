@@ -13,7 +13,11 @@ export interface BenchRow {
   /** Milliseconds per command. */
   readonly p50?: number
   readonly p99?: number
+  readonly aim?: Aim
 }
+
+/** What the figure is to reach. */
+export type Aim = { readonly ratioMin: number } | { readonly p99MsMax: number }
 
 export interface BenchReport {
   readonly name: string
@@ -36,7 +40,7 @@ export function machineFacts(): Readonly<Record<string, string | number>> {
 export function printReport({ name, machine, rows }: BenchReport): void {
   console.log(`\n${name}: ${Object.values(machine).join(' | ')}\n`)
   const table = [
-    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms'],
+    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'aim'],
     ...rows.map((row) => [
       row.case,
       figure(row.value),
@@ -45,6 +49,7 @@ export function printReport({ name, machine, rows }: BenchReport): void {
       row.ratio === undefined ? '' : row.ratio.toFixed(2),
       row.p50 === undefined ? '' : row.p50.toFixed(2),
       row.p99 === undefined ? '' : row.p99.toFixed(2),
+      aimText(row),
     ]),
   ]
   const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
@@ -52,6 +57,23 @@ export function printReport({ name, machine, rows }: BenchReport): void {
   console.log(text(table[0] as string[]))
   console.log(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`)
   for (const line of table.slice(1)) console.log(text(line))
+}
+
+function aimText({ aim, ratio, p99 }: BenchRow): string {
+  if (aim === undefined) return ''
+  const [text, isMet] =
+    'ratioMin' in aim
+      ? [`ratio at least ${aim.ratioMin}`, (ratio ?? 0) >= aim.ratioMin]
+      : [`p99 under ${aim.p99MsMax} ms`, (p99 ?? Number.POSITIVE_INFINITY) < aim.p99MsMax]
+  return `${text}: ${isMet ? 'met' : 'not met'}`
+}
+
+/** The middle one, of any order. */
+export function median(values: readonly number[]): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  )
 }
 
 export function quantile(sorted: readonly number[], q: number): number {
