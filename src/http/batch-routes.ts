@@ -60,6 +60,6 @@ async function resultOf(entry: BatchEntry, call: Call, host: Host): Promise<Batc
   }
 }
 
-function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId'>) {
+function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId' | 'traceparent'>) {
   return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
 }

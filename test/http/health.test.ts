@@ -42,7 +42,7 @@ describe('H3: health', () => {
     const { get, post } = await served({ readModels: { follow: 'never' }, reconciler: false })
     await post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
     expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
-    expect(await get('/readyz?verbose')).toMatchObject({
+    const told = {
       status: 200,
       body: {
         status: 'ready',
@@ -53,7 +53,9 @@ describe('H3: health', () => {
           reconciler: { status: 'off' },
         },
       },
-    })
+    }
+    // Until the thread of the read side has begun it can't say so.
+    await expect.poll(() => get('/readyz?verbose'), { timeout: 30_000 }).toMatchObject(told)
   })
 
   test('is not ready when commands can not be taken, and lives on', async () => {
