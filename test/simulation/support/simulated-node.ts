@@ -11,6 +11,7 @@ import { OwnAppends } from '../../../src/event-store/own-appends.ts'
 import { memorySnapshotCache } from '../../../src/event-store/snapshot-cache.ts'
 import { type AliveMarkStore, aliveMarkInMemory } from '../../../src/reconciler/alive-mark.ts'
 import { Reconciler } from '../../../src/reconciler/reconciler.ts'
+import { AdminStream } from '../../../src/shell/admin-stream.ts'
 import { ReconcilerOrders } from '../../../src/shell/reconciler-orders.ts'
 import { Shell } from '../../../src/shell/shell.ts'
 import { NODE_OPTIONS } from '../../nodes/support/node-options.ts'
@@ -156,7 +157,7 @@ export class SimulatedNode {
       isReachable: () => true,
       witnesses: {},
       modes: {},
-      orders: new ReconcilerOrders({ ...SETTINGS, store, clock, random, salts: chance.salt }),
+      orders: new ReconcilerOrders(new AdminStream({ ...SETTINGS, store, clock, random, salts: chance.salt })),
       log: { ...warning, info: () => {} },
     })
     this.#shell = shell
