@@ -41,13 +41,17 @@ export interface Moment {
   readonly unheard: readonly UnheardTime[]
   /** From 0 to 1, for the jitter of a next attempt. */
   readonly fraction: number
+  /** How far the clock was behind by which its deadline was set, as far as clocks may not differ. */
+  readonly latenessMs?: number
 }
 
 /** `testimony` is undefined where the witness was not asked, null where the kind has none. */
 export function judgeCandidate(candidate: Candidate, testimony: Testimony | null | undefined, moment: Moment): Verdict {
   const { deadline, policy } = candidate
-  const { now, unheard } = moment
-  const graceMs = graceMsOf(unheard, deadline, policy, now)
+  const { now, unheard, latenessMs = 0 } = moment
+  // Silence that began later is worth nothing from later on.
+  const heardSince = { ...deadline, sinceAt: deadline.sinceAt + latenessMs }
+  const graceMs = latenessMs + graceMsOf(unheard, heardSince, policy, now)
   const { freshness, deadlineAt, reconcileAt } = judgeDeadline(deadline, now, graceMs, policy?.reconcileDelayMs ?? 0)
   if (freshness !== 'likely_stale')
     return { type: freshness === 'late' ? 'late' : 'fresh', nextAt: deadlineAt as number }
