@@ -59,6 +59,8 @@ export interface ServerContext {
   readonly nameOf: (request: FastifyRequest) => string | undefined
   /** Paths that anybody may ask for. */
   readonly openPaths: Set<string>
+  /** Beginnings of such paths. */
+  readonly openFolders: Set<string>
   readonly draining: AbortSignal
 }
 
@@ -86,6 +88,8 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   }
   const draining = new AbortController()
   const openPaths = new Set<string>()
+  const openFolders = new Set<string>()
+  const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
   const app = Fastify({
     bodyLimit: settings.httpBodyBytesMax,
     requestTimeout: settings.httpRequestTimeoutMs,
@@ -121,7 +125,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
-    if (openPaths.has(pathOf(request))) return done()
+    if (isOpen(pathOf(request))) return done()
     const admit = (principal: Principal) => {
       request.principal = principal
       if (!draining.signal.aborted) return done()
@@ -166,6 +170,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     principalOf,
     nameOf,
     openPaths,
+    openFolders,
     whoAsks: async ({ headers }) => authenticate(headers),
     endpointOf: ({ endpoint }) => endpoint,
     draining: draining.signal,
