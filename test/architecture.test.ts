@@ -95,6 +95,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/subscriptions',
       'src/audit',
       'src/log-of-node.ts',
+      'src/lives-of-node.ts',
       'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
       'src/log-for-threads.ts',
@@ -155,6 +156,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   'src/event-handler-of-log.ts': {
     imports: ['src/config.ts', 'src/event-store', 'src/log-of-node.ts', 'src/runtime', 'src/subscriptions'],
+    packages: [],
+    node: true,
+  },
+  'src/lives-of-node.ts': {
+    imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'],
     packages: [],
     node: true,
   },
