@@ -3,7 +3,7 @@
  * an operator may do with it now. What may be done is asked of `decide` itself, as if it were sent; nothing is stored.
  */
 import type { Command, CommandOf, StampedCommand } from './commands.ts'
-import { type Deadline, deadlinesOf } from './deadlines.ts'
+import { type Deadline, deadlinesOf, earliestDeadline } from './deadlines.ts'
 import { decide } from './decide.ts'
 import { type KindDefinitions, resolveKind } from './kinds.ts'
 import { DEFAULT_POLICY, type Policy } from './lifecycle-policy.ts'
@@ -50,8 +50,10 @@ export interface OperationOutlook extends RegistryAddress {
   readonly policy: Policy | null
   /** By the path of each number. */
   readonly origins: Readonly<Record<string, PolicyOrigin>>
-  /** Of all rules that apply now, the grace for what could not be heard not included; the earliest one counts. */
+  /** Of all rules that apply now, the grace for what could not be heard not included. */
   readonly deadlines: readonly Deadline[]
+  /** The one that counts; absent where nothing threatens. */
+  readonly earliest?: Deadline
   readonly graceMs: number
   readonly reconciler: ReconcilerIntent
   /** Waits that go on and miss it. */
@@ -75,6 +77,7 @@ export interface OutlookParts {
 export function outlookOf(address: RegistryAddress, parts: OutlookParts): OperationOutlook {
   const { operation, state, kinds, graceMs, reconciler, verdict } = parts
   const { id, number, status, attempt, policy, waits, contradictions } = operation
+  const earliest = earliestDeadline(operation)
   return {
     workspace: address.workspace,
     owner: address.owner,
@@ -85,6 +88,7 @@ export function outlookOf(address: RegistryAddress, parts: OutlookParts): Operat
     policy,
     origins: policy === null ? {} : originsOf(policy, kinds, operation.kind),
     deadlines: deadlinesOf(operation),
+    ...(earliest === undefined ? {} : { earliest }),
     graceMs,
     reconciler,
     waits: waits.flatMap((waitId) => {

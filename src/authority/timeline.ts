@@ -7,7 +7,7 @@ import type { Claimant, LifecycleEvent, RecordedEvent } from './events.ts'
 import type { Operation } from './operation.ts'
 import { lifeAfter } from './operation-life.ts'
 import type { RegistryAddress } from './questions.ts'
-import { isTerminal, type PresentStatus } from './status.ts'
+import { isTerminal, type PresentStatus, type Status } from './status.ts'
 
 /** A stretch of time; it goes on where it has no end. Epoch ms. */
 export interface Stretch {
@@ -42,6 +42,15 @@ export interface TimelineMark {
   readonly revision: number
 }
 
+/** A move from one status to another, or the beginning of a next attempt where it stood. */
+export interface TimelineStep {
+  readonly from: Status
+  readonly to: PresentStatus
+  readonly event: LifecycleEvent['type']
+  readonly at: number
+  readonly revision: number
+}
+
 export interface Timeline {
   readonly fromAt: number
   /** Its end; or the moment up to which it is known. */
@@ -54,6 +63,8 @@ export interface Timeline {
   /** Times at which it was heard of, evenly thinned where there are too many. */
   readonly signs: readonly number[]
   readonly signsHeard: number
+  /** The way that it took through the machine. */
+  readonly steps: readonly TimelineStep[]
   /** What else happened to it. */
   readonly marks: readonly TimelineMark[]
 }
@@ -79,6 +90,7 @@ export class TimelineFold {
   readonly #phases: Open<PhaseStretch>[] = []
   readonly #silences: Silence[] = []
   readonly #marks: TimelineMark[] = []
+  readonly #steps: TimelineStep[] = []
   readonly #signs: number[] = []
   #operation: Operation | undefined
 
@@ -97,6 +109,10 @@ export class TimelineFold {
     this.#operation = after
     const { event, revision, metadata } = recorded
     if (after === undefined) return
+    const { status } = after
+    const from = before?.status ?? 'absent'
+    if (from !== status || after.attempt !== before?.attempt)
+      this.#steps.push({ from, to: status, event: event.type, at: metadata.at, revision })
     if (MARKS.has(event.type)) this.#marks.push({ at: metadata.at, type: event.type, revision })
     if (before === undefined) {
       this.#queued.push({ fromAt: after.registeredAt })
@@ -150,6 +166,7 @@ export class TimelineFold {
       silences: silent === undefined ? this.#silences : [...this.#silences, silent],
       signs: thinned(this.#signs),
       signsHeard: this.#signs.length,
+      steps: this.#steps,
       marks: this.#marks,
     }
   }

@@ -12,6 +12,8 @@ const waitSchema = z.looseObject({
   members: z.array(z.looseObject({ id: z.string(), number: z.int(), terminalRevision: z.int().optional() })),
 })
 
+const deadlineSchema = z.looseObject({ rule: z.string(), sinceAt: at, deadlineAt: at, lateAt: at.optional() })
+
 const verdictSchema = z
   .looseObject({
     evidence: z.looseObject({
@@ -50,7 +52,10 @@ export const outlookSchema = z
     origins: z.record(z.string(), z.string()).meta({
       description: '`default`, `kind` (as its kind says today) or `operation` (otherwise), by the path of each number.',
     }),
-    deadlines: z.array(z.looseObject({ rule: z.string(), sinceAt: at, deadlineAt: at, lateAt: at.optional() })),
+    deadlines: z.array(deadlineSchema),
+    earliest: deadlineSchema
+      .optional()
+      .meta({ description: 'The deadline that counts; absent where nothing threatens.' }),
     graceMs: z.int().meta({ description: 'By so much deadlines move, for time in which nobody could be heard.' }),
     reconciler: z
       .looseObject({ mode: z.string(), isHeld: z.boolean(), isAway: z.boolean() })
@@ -90,6 +95,9 @@ export const timelineSchema = z
       .meta({ description: 'Where nothing was heard of it for longer than its policy likes.' }),
     signs: z.array(at).meta({ description: 'When it was heard of, thinned where there are too many.' }),
     signsHeard: z.int(),
+    steps: z
+      .array(z.looseObject({ from: z.string(), to: z.string(), event: z.string(), at, revision: z.int() }))
+      .meta({ description: 'The way that it took through the machine.' }),
     marks: z.array(z.looseObject({ at, type: z.string(), revision: z.int() })),
   })
   .meta({ id: 'Timeline' })

@@ -203,6 +203,12 @@ describe('an operation in time', () => {
       ],
       silences: [{ attempt: 1, fromAt: at(2), untilAt: at(6), ms: 4 * MINUTE, freshness: 'late' }],
       signs: [at(1), at(2), at(6)],
+      steps: [
+        { from: 'absent', to: 'provisioning', event: 'OperationRegistered', at: zero },
+        { from: 'provisioning', to: 'running', event: 'OperationStarted', at: at(1) },
+        { from: 'running', to: 'provisioning', event: 'AttemptFailed', at: at(6) },
+        { from: 'provisioning', to: 'running', event: 'OperationStarted', at: at(7) },
+      ],
       marks: [{ at: at(8), type: 'CancelRequested' }],
     })
     expect(body.attempts[1].untilAt).toBe(undefined)
