@@ -50,6 +50,8 @@ export interface ServerContext {
   readonly nameOf: (request: FastifyRequest) => string | undefined
   /** Paths that anybody may ask for. */
   readonly openPaths: Set<string>
+  /** Beginnings of such paths. */
+  readonly openFolders: Set<string>
   readonly draining: AbortSignal
 }
 
@@ -78,6 +80,8 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const draining = new AbortController()
   const principals = new WeakMap<FastifyRequest, Principal>()
   const openPaths = new Set<string>()
+  const openFolders = new Set<string>()
+  const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
   const app = Fastify({
     bodyLimit: settings.httpBodyBytesMax,
     requestTimeout: settings.httpRequestTimeoutMs,
@@ -111,7 +115,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
     const [path = ''] = request.url.split('?', 1)
-    if (openPaths.has(path)) return
+    if (isOpen(path)) return
     principals.set(request, await authenticate(request.headers))
     if (!draining.signal.aborted) return
     void reply.header('connection', 'close')
@@ -147,6 +151,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     principalOf,
     nameOf,
     openPaths,
+    openFolders,
     whoAsks: async ({ headers }) => authenticate(headers),
     endpointOf: (request) => reached.get(request),
     draining: draining.signal,
