@@ -7,7 +7,7 @@ import { machineSchema, outlookSchema, timelineSchema } from '../wire/life-wire.
 import { type Call, type Endpoint, ok } from './endpoint.ts'
 import { notFound, ownerOf } from './operation-address.ts'
 import { wholeNumber } from './query-values.ts'
-import { rightOfCommand, standing } from './roles.ts'
+import { rightOfCommand, rolesWith, standing } from './roles.ts'
 
 const query = z.strictObject({
   number: wholeNumber.optional().meta({ description: 'Of an earlier life of the id. Default: the newest.' }),
@@ -30,8 +30,9 @@ export const LIFE_ENDPOINTS: readonly Endpoint[] = [
       const outlook = await host.door.outlook(registry, call.params.id ?? '', numberIn(call))
       if (outlook === undefined) throw notFound(call.params.id ?? '')
       const actions = outlook.actions.map((offered) => {
-        const isEntitled = standing(call.principal, registry.workspace, RIGHTS[offered.action]) === 'entitled'
-        return { ...offered, isEntitled }
+        const right = RIGHTS[offered.action]
+        const isEntitled = standing(call.principal, registry.workspace, right) === 'entitled'
+        return { ...offered, isEntitled, roles: rolesWith(right) }
       })
       return ok({ ...outlook, actions })
     },

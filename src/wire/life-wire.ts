@@ -33,6 +33,7 @@ export const offeredActionSchema = z
     action: z.string(),
     isLegal: z.boolean().meta({ description: 'Whether it would be accepted now.' }),
     isEntitled: z.boolean().meta({ description: 'Whether whoever asks may do it in this workspace.' }),
+    roles: z.array(z.string()).meta({ description: 'Each of these may.' }),
     refusal: z.looseObject({ code: z.string(), message: z.string() }).optional().meta({ description: 'Why not.' }),
   })
   .meta({ id: 'OfferedAction' })
