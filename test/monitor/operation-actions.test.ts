@@ -36,12 +36,12 @@ async function asked(page: Page, name: string, reason: string) {
 describe.skipIf(!needs('chromium'))('an action on the page of an operation', () => {
   test('request cancel: takes a reason, tells what will come of it, and is on record with it', async () => {
     const server = await served()
-    const policy = { ...PATIENT, cancelGraceMs: 600_000 }
+    const policy = { ...PATIENT, cancelGraceMs: 300_000 }
     await commands(server).register('a', { claim: { claimant: { id: 'w1' } }, policy })
     const page = await openedOperation(server, 'a')
     await button(page, 'Request cancel').click()
     const dialog = page.getByRole('dialog', { name: 'Request cancel' })
-    await shows(dialog, 'Its worker “w1” is asked to stop. If it has not after 10 min, the cancel is forced')
+    await shows(dialog, 'Its worker “w1” is asked to stop. If it has not after 5 min, the cancel is forced')
     const submit = dialog.getByRole('button', { name: 'Request cancel' })
     expect(await submit.isEnabled()).toBe(false)
     await dialog.getByLabel(/^Reason/).fill('  ')
@@ -194,7 +194,8 @@ describe.skipIf(!needs('chromium'))('an action on the page of an operation', () 
     const dialog = page.getByRole('dialog')
     await dialog.waitFor()
     await page.keyboard.press('Escape')
-    await dialog.waitFor({ state: 'detached' })
+    // Hidden it has no role any more; it is gone once the page has heard that it was closed.
+    await page.locator('dialog').waitFor({ state: 'detached' })
     await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Request cancel')
     await page.keyboard.press('Enter')
     await dialog.waitFor()
