@@ -10,6 +10,8 @@ export interface BenchRow {
   readonly floor?: number
   /** value / floor for rates, floor / value for times: 1 is as good as the floor. */
   readonly ratio?: number
+  /** What the value is to come to, in its unit. */
+  readonly aim?: { readonly atLeast: number } | { readonly atMost: number }
   /** Milliseconds per command. */
   readonly p50?: number
   readonly p99?: number
@@ -36,7 +38,7 @@ export function machineFacts(): Readonly<Record<string, string | number>> {
 export function printReport({ name, machine, rows }: BenchReport): void {
   console.log(`\n${name}: ${Object.values(machine).join(' | ')}\n`)
   const table = [
-    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms'],
+    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'aim'],
     ...rows.map((row) => [
       row.case,
       figure(row.value),
@@ -45,6 +47,7 @@ export function printReport({ name, machine, rows }: BenchReport): void {
       row.ratio === undefined ? '' : row.ratio.toFixed(2),
       row.p50 === undefined ? '' : row.p50.toFixed(2),
       row.p99 === undefined ? '' : row.p99.toFixed(2),
+      aimOf(row),
     ]),
   ]
   const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
@@ -54,8 +57,27 @@ export function printReport({ name, machine, rows }: BenchReport): void {
   for (const line of table.slice(1)) console.log(text(line))
 }
 
+/** Of the whole process, its threads included. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
+export function sorted(values: readonly number[]): readonly number[] {
+  return values.toSorted((one, other) => one - other)
+}
+
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+}
+
+function aimOf({ value, aim }: BenchRow): string {
+  if (aim === undefined) return ''
+  const [bound, text] =
+    'atLeast' in aim
+      ? [value >= aim.atLeast, `>= ${figure(aim.atLeast)}`]
+      : [value <= aim.atMost, `<= ${figure(aim.atMost)}`]
+  return `${text}: ${bound ? 'met' : 'not met'}`
 }
 
 function figure(value: number | undefined): string {

@@ -133,7 +133,17 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   // Composition as well: what the server tells of its node.
   'src/node-standing.ts': {
-    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/runtime', 'src/subscriptions', 'projections'],
+    packages: [],
+    node: true,
+  },
+  'src/admin-of-node.ts': {
+    imports: ['src/app.ts', ...EVENT_STORE_CONTRACT, 'src/http', 'src/runtime', 'src/shell'],
+    packages: [],
+    node: true,
+  },
+  'src/reconciler-of-node.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/node-standing.ts'],
     packages: [],
     node: true,
   },
@@ -142,6 +152,8 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     imports: [
       'src/app.ts',
       'src/node-standing.ts',
+      'src/admin-of-node.ts',
+      'src/reconciler-of-node.ts',
       'src/authority',
       'src/config.ts',
       'src/http',
