@@ -9,8 +9,9 @@ import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
 import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
-import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
+import { type Authentication, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { answeredOrThrow } from './http/commands.ts'
+import { anyOf } from './http/credential.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
@@ -19,6 +20,7 @@ import { Metrics } from './http/metrics.ts'
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { type SessionParts, Sessions } from './http/sessions.ts'
 import { traces } from './http/traces.ts'
 import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
@@ -59,7 +61,12 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, authentication = {}, ...opening } = options
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
-  const authenticate = authenticationOf(authentication, host, log)
+  const { clock = SYSTEM_CLOCK } = options
+  const authenticating = authenticationOf(authentication, host, log, {
+    settings,
+    now: () => clock.now(),
+    monotonicNow: () => clock.monotonicNow(),
+  })
   // Of a log on a server the file of webhooks has to be named.
   const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
@@ -71,7 +78,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       events: node.events,
       settings,
       log,
-      authenticate,
+      authentication: authenticating,
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
@@ -97,12 +104,19 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
 }
 
 /** Throws SettingsError: an address that others reach is never open to everybody. */
-function authenticationOf({ keys, jwt }: AuthenticationOptions, host: string, log: Logger): Authenticate {
+function authenticationOf(
+  { keys, jwt }: AuthenticationOptions,
+  host: string,
+  log: Logger,
+  sessions: Omit<SessionParts, 'credential'>,
+): Authentication {
   const credentials = [
     ...(keys === undefined ? [] : [keysOf(keys, log)]),
     ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
   ]
-  if (credentials.length > 0) return authenticatedBy(credentials)
+  if (credentials.length > 0) {
+    return authenticatedBy(credentials, new Sessions({ ...sessions, credential: anyOf(credentials) }))
+  }
   if (isLoopback(host)) return openToEverybody()
   throw new SettingsError(
     `${host} can be reached by others, and nobody would have to say who he is: make a key with "verdict keys add", name a jwt issuer, or serve 127.0.0.1`,

@@ -3,11 +3,13 @@ import type { RegistryAddress } from '../authority/questions.ts'
 import type { ServedDoor } from '../client/door.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { LiveEvents } from '../subscriptions/live-events.ts'
+import type { Authentication } from './authentication.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { SessionSettings } from './sessions.ts'
 
-export interface HttpSettings {
+export interface HttpSettings extends SessionSettings {
   readonly httpBodyBytesMax: number
   readonly httpHeaderBytesMax: number
   readonly httpBatchCommandsMax: number
@@ -29,6 +31,7 @@ export interface Host {
   readonly events: LiveEvents
   readonly streams: EventStreams
   readonly owners: KnownOwners
+  readonly authentication: Authentication
   readonly log: Logger
   readonly version: string
   readonly now: () => number

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RegistryAddress } from '../authority/questions.ts'
-import type { Call } from './endpoint.ts'
+import { type Call, isCommand } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import { queryAs } from './request-body.ts'
 import type { Principal } from './roles.ts'
@@ -31,7 +31,7 @@ export function callOf(
   const waitMs = endpoint.isWaiting ? 1_000 * Math.min(waitSecondsMax, preferredWaitSeconds(request)) : 0
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
   const commandId = idempotencyKey(request) ?? randomUUID()
-  if (endpoint.method !== 'GET') void reply.header('idempotency-key', encodedHeader(commandId))
+  if (isCommand(endpoint)) void reply.header('idempotency-key', encodedHeader(commandId))
   return {
     principal,
     registry,
@@ -39,6 +39,7 @@ export function callOf(
     params,
     query: query as Readonly<Record<string, unknown>>,
     body: request.body ?? {},
+    headers: request.headers,
     requestId: request.id,
     waitMs,
     gone: waitMs > 0 ? goneSignal(reply) : NEVER_GONE,
