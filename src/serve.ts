@@ -24,6 +24,7 @@ import { type SessionParts, Sessions } from './http/sessions.ts'
 import { traces } from './http/traces.ts'
 import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
+import { reconcilerOf } from './reconciler-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
 
@@ -76,6 +77,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
     const server = await createServer({
       door: metrics.observed(node.door),
       events: node.events,
+      reconciler: reconcilerOf(node, standing),
       settings,
       log,
       authentication: authenticating,

@@ -125,11 +125,17 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  'src/reconciler-of-node.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/node-standing.ts'],
+    packages: [],
+    node: true,
+  },
   // The server as a whole: a node with its HTTP face.
   'src/serve.ts': {
     imports: [
       'src/app.ts',
       'src/node-standing.ts',
+      'src/reconciler-of-node.ts',
       'src/authority',
       'src/config.ts',
       'src/http',

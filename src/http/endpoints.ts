@@ -6,6 +6,7 @@ import { EVENT_ENDPOINTS } from './event-routes.ts'
 import { LIST_ENDPOINTS } from './list-routes.ts'
 import { OPERATION_ENDPOINTS } from './operation-routes.ts'
 import { OWNER_ENDPOINTS } from './owner-routes.ts'
+import { RECONCILER_ENDPOINTS } from './reconciler-routes.ts'
 import { SESSION_ENDPOINTS } from './session-routes.ts'
 import { VERB_ENDPOINTS } from './verb-routes.ts'
 import { WAIT_ENDPOINTS } from './wait-routes.ts'
@@ -19,5 +20,6 @@ export const API_ENDPOINTS: readonly Endpoint[] = [
   ...EVENT_ENDPOINTS,
   ...OWNER_ENDPOINTS,
   ...LIST_ENDPOINTS,
+  ...RECONCILER_ENDPOINTS,
   ...SESSION_ENDPOINTS,
 ]

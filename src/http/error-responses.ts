@@ -189,6 +189,8 @@ const OF_ROOMS: Readonly<Record<string, ErrorCode>> = {
   read_model_behind: 'read_model_behind',
   no_read_models: 'not_served',
   not_served: 'not_served',
+  order_not_recorded: 'outcome_unknown',
+  command_id_reused: 'command_id_reused',
 }
 
 /** Whatever was thrown, as a refusal; undefined for a defect of ours. */

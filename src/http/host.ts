@@ -7,6 +7,7 @@ import type { Authentication } from './authentication.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { ReconcilerPort } from './reconciler-port.ts'
 import type { SessionSettings } from './sessions.ts'
 
 export interface HttpSettings extends SessionSettings {
@@ -29,6 +30,7 @@ export interface Host {
   readonly settings: HttpSettings
   readonly polls: LongPolls
   readonly events: LiveEvents
+  readonly reconciler: ReconcilerPort
   readonly streams: EventStreams
   readonly owners: KnownOwners
   readonly authentication: Authentication

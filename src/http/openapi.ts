@@ -91,6 +91,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Events: 'What happens, as it stands in the log',
   Owners: 'All operations of one owner of one workspace',
   Lists: 'What monitors ask: lists, counts, stories',
+  Reconciler: 'Who ends what does not speak for itself, and how far it goes',
   Server: 'How the server stands',
   Session: 'For people at a browser',
 }

@@ -8,15 +8,15 @@
 import type { UnheardTime } from '../authority/grace.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
-import type { OrderedBy, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
+import type { OrderedBy, OrderOnRecord, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
 import { type AskRows, Candidates } from './candidates.ts'
 import { type ClockStanding, clockStanding, type LogTimes } from './clock-standing.ts'
 import { Hearing } from './hearing.ts'
-import { type Mode, Modes } from './modes.ts'
+import { type Mode, type ModeInForce, Modes } from './modes.ts'
 import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
-import { PassNotes, type PassReport } from './pass-report.ts'
+import { PassNotes, type PassReport, type ReportedOperation } from './pass-report.ts'
 import type { Witness } from './witness.ts'
 
 export interface ReconcilerSettings {
@@ -69,9 +69,15 @@ export interface Orders {
 export interface ReconcilerStatus {
   /** The last pass of the loop or on demand. */
   readonly lastPass?: Omit<PassReport, 'operations'>
+  /** The last pass of the loop that was broken off. */
+  readonly lastFailure?: { readonly at: number; readonly message: string }
   readonly clock: ClockStanding
   readonly breakers: readonly OpenBreaker[]
-  readonly modes: Readonly<Record<string, Mode>>
+  /** What the breakers held back in the last pass over everything, as much as a report takes. */
+  readonly held: readonly ReportedOperation[]
+  /** By kind; `*` is every kind of which no newer word was said. */
+  readonly modes: Readonly<Record<string, ModeInForce>>
+  readonly releases: Readonly<Record<string, OrderOnRecord>>
   /** Stretches of time in which nobody could be heard, oldest first. */
   readonly unheard: readonly UnheardTime[]
 }
@@ -91,6 +97,8 @@ export class Reconciler {
   #clock: ClockStanding = { type: 'agrees' }
   #position = 0n
   #lastPass: PassReport | undefined
+  #lastFailure: { readonly at: number; readonly message: string } | undefined
+  #held: readonly ReportedOperation[] = []
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
@@ -110,7 +118,10 @@ export class Reconciler {
       pass: (signal) => this.#sweep(signal),
       intervalMinMs: settings.intervalMinMs,
       intervalMaxMs: settings.sweepMs,
-      onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
+      onError: (error) => {
+        this.#lastFailure = { at: clock.now(), message: String(error) }
+        log.warn({ error: String(error) }, 'a pass of the reconciler was broken off')
+      },
     })
     this.#unwatch = orders.onOthers(() => this.#loop.wakeWithin(0))
   }
@@ -172,6 +183,11 @@ export class Reconciler {
     return closed.includes(kind)
   }
 
+  /** Goes by what operators said by now, on whatever node. Throws LogError and CodecError. */
+  async readOrders(): Promise<void> {
+    this.#heed(await this.#parts.orders.read())
+  }
+
   /** Stretches of time in which nobody could be heard, up to now. */
   get unheard(): readonly UnheardTime[] {
     this.#hearing.look()
@@ -182,8 +198,11 @@ export class Reconciler {
     const status = {
       clock: this.#clock,
       breakers: this.#breakers.open,
+      held: this.#held.filter(({ kind }) => this.#breakers.open.some((breaker) => breaker.kind === kind)),
       modes: this.#modes.all,
+      releases: Object.fromEntries(this.#breakers.releases),
       unheard: this.unheard,
+      ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
     }
     if (this.#lastPass === undefined) return status
     const { operations: _operations, ...lastPass } = this.#lastPass
@@ -231,6 +250,7 @@ export class Reconciler {
     const outcome = await runPass(parts, request, moment, signal)
     if (outcome.position > this.#position) this.#position = outcome.position
     this.#lastPass = outcome.report
+    if (isOfAll(request)) this.#held = outcome.report.operations.filter(({ finding }) => finding === 'heldByBreaker')
     this.#tell(outcome.report)
     return outcome
   }
@@ -238,7 +258,7 @@ export class Reconciler {
   /** It knows what operators said by now: who was told to leave a kind alone must not be too late to hear it. */
   async #isTold(signal: AbortSignal): Promise<boolean> {
     try {
-      this.#heed(await this.#parts.orders.read())
+      await this.readOrders()
       return true
     } catch (error) {
       signal.throwIfAborted()
@@ -296,4 +316,8 @@ export class Reconciler {
       `${suspects} of ${active} operations of "${kind}" seem dead at once: none of them is reconciled until it is released`,
     )
   }
+}
+
+function isOfAll({ kinds, owners, workspaces }: PassRequest): boolean {
+  return kinds === undefined && owners === undefined && workspaces === undefined
 }

@@ -12,6 +12,9 @@ import { appendResolved, type ResolvedAppendParts } from './resolved-append.ts'
 
 export type ReconcilerMode = Extract<LogEvent, { readonly type: 'ReconcilerModeChanged' }>['facts']['mode']
 
+/** In place of a kind: all of them, whatever was said of one of them before. */
+export const EVERY_KIND = '*'
+
 export type ReconcilerOrder =
   | { readonly type: 'mode'; readonly kind: string; readonly mode: ReconcilerMode }
   | { readonly type: 'release'; readonly kind: string }
@@ -20,17 +23,26 @@ export interface OrderedBy {
   /** Who says so; default `operator`. */
   readonly actor?: string | undefined
   readonly reason: string
+  /** Given, the same order under the same id is put on record once, as long as this node remembers it. */
+  readonly commandId?: string | undefined
 }
 
-export interface RecordedRelease extends Required<OrderedBy> {
+/** Somebody's word, as it stands in the log. */
+export interface OrderOnRecord {
   /** Epoch ms. */
   readonly at: number
+  readonly actor: string
+  readonly reason: string
 }
 
-/** All that was ever said, newest per kind. */
+export interface RecordedMode extends OrderOnRecord {
+  readonly mode: ReconcilerMode
+}
+
+/** All that was ever said and still counts: the newest of each kind, and of all of them, where no newer one speaks of all. */
 export interface RecordedOrders {
-  readonly modes: ReadonlyMap<string, ReconcilerMode>
-  readonly releases: ReadonlyMap<string, RecordedRelease>
+  readonly modes: ReadonlyMap<string, RecordedMode>
+  readonly releases: ReadonlyMap<string, OrderOnRecord>
 }
 
 export interface ReconcilerOrdersParts extends ResolvedAppendParts {
@@ -45,14 +57,24 @@ export class OrderNotRecorded extends Error {
   readonly code = 'order_not_recorded'
 }
 
+/** Another order was given under this id. */
+export class OrderIdReused extends Error {
+  override readonly name = 'OrderIdReused'
+  readonly code = 'command_id_reused'
+}
+
 /** Characters of a reason, and bytes of a kind's name. */
 const REASON_LENGTH_MAX = 1_024
 const KIND_BYTES_MAX = 128
+/** Ids of orders that are remembered, the newest. */
+const REMEMBERED_MAX = 1_024
 
 export class ReconcilerOrders {
   readonly #parts: ReconcilerOrdersParts
-  readonly #modes = new Map<string, ReconcilerMode>()
-  readonly #releases = new Map<string, RecordedRelease>()
+  readonly #modes = new Map<string, RecordedMode>()
+  readonly #releases = new Map<string, OrderOnRecord>()
+  /** What was said under which id. */
+  readonly #remembered = new Map<string, string>()
   #revision = -1
   #hash = ''
   #turn: Promise<unknown> = Promise.resolve()
@@ -66,13 +88,19 @@ export class ReconcilerOrders {
     return this.#alone(() => this.#readOn())
   }
 
-  /** Puts it on record; what stands there then. Throws OrderNotRecorded, LogError, CodecError, and RangeError for what is no order. */
-  record(order: ReconcilerOrder, { actor = 'operator', reason }: OrderedBy): Promise<RecordedOrders> {
+  /**
+   * Puts it on record; what stands there then. Throws OrderNotRecorded, OrderIdReused, LogError, CodecError, and RangeError for
+   * what is no order.
+   */
+  record(order: ReconcilerOrder, { actor = 'operator', reason, commandId }: OrderedBy): Promise<RecordedOrders> {
     assertOrder(order, reason)
     return this.#alone(async () => {
       for (let tries = 0; tries < this.#parts.conflictsMax; tries++) {
-        await this.#readOn()
-        const result = await this.#append(order, actor, reason)
+        const standing = await this.#readOn()
+        const said = commandId === undefined ? undefined : this.#remembered.get(commandId)
+        if (said === wordsOf(eventOf(order, reason).event, actor)) return standing
+        if (said !== undefined) throw new OrderIdReused(`another order was given under the id ${commandId}`)
+        const result = await this.#append(order, { actor, reason, commandId })
         if (result.type === 'acknowledged') return this.#readOn()
         if (result.type === 'unknown' || result.reason !== 'conflict') throw new OrderNotRecorded(result.message)
       }
@@ -90,10 +118,14 @@ export class ReconcilerOrders {
   async #readOn(): Promise<RecordedOrders> {
     for await (const stored of this.#parts.store.readStream(ADMIN_STREAM, { from: this.#revision + 1 })) {
       const { event, metadata } = decodeLogEvent(stored)
-      const { at, actor = 'operator' } = metadata
-      if (event.type === 'ReconcilerModeChanged') this.#modes.set(event.facts.kind, event.facts.mode)
-      else if (event.type === 'ReconcilerBreakerReleased') {
-        this.#releases.set(event.facts.kind, { at, actor, reason: event.content.reason })
+      const { at, actor = 'operator', commandId } = metadata
+      if (event.type === 'ReconcilerModeChanged' || event.type === 'ReconcilerBreakerReleased') {
+        const { facts, content } = event
+        const order = { at, actor, reason: content.reason }
+        if (event.type === 'ReconcilerModeChanged')
+          newest(this.#modes, facts.kind, { ...order, mode: event.facts.mode })
+        else newest(this.#releases, facts.kind, order)
+        this.#remember(commandId, wordsOf(event, actor))
       }
       this.#revision = stored.revision
       this.#hash = stored.hash
@@ -101,10 +133,16 @@ export class ReconcilerOrders {
     return { modes: new Map(this.#modes), releases: new Map(this.#releases) }
   }
 
-  #append(order: ReconcilerOrder, actor: string, reason: string) {
+  #remember(commandId: string, words: string): void {
+    this.#remembered.set(commandId, words)
+    const [oldest] = this.#remembered.size > REMEMBERED_MAX ? this.#remembered.keys() : []
+    if (oldest !== undefined) this.#remembered.delete(oldest)
+  }
+
+  #append(order: ReconcilerOrder, { actor, reason, commandId }: OrderedBy) {
     const { clock, random, salts } = this.#parts
     const at = Math.floor(clock.now())
-    const id = uuidV7(at, random)
+    const id = commandId ?? uuidV7(at, random)
     const { event, commandType } = eventOf(order, reason)
     const encoded = encodeEvents({
       stream: ADMIN_STREAM,
@@ -121,6 +159,15 @@ export class ReconcilerOrders {
     this.#turn = mine.catch(() => {})
     return mine
   }
+}
+
+function newest<T>(orders: Map<string, T>, kind: string, order: T): void {
+  if (kind === EVERY_KIND) orders.clear()
+  orders.set(kind, order)
+}
+
+function wordsOf({ type, facts, content }: LogEvent, actor: string): string {
+  return JSON.stringify([type, facts, content, actor])
 }
 
 function eventOf(order: ReconcilerOrder, reason: string): { readonly event: LogEvent; readonly commandType: string } {
