@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    globalSetup: ['test/support/state-directory.ts'],
+    globalSetup: ['test/support/state-directory.ts', 'test/support/built-monitor.ts'],
     reporters: ['default', new ClosingLineReporter()],
   },
 })

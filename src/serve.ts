@@ -17,6 +17,7 @@ import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
 import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
 import { Metrics } from './http/metrics.ts'
+import { monitorFiles } from './http/monitor-files.ts'
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
@@ -84,7 +85,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
-      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described],
+      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described, monitorFiles()],
     })
     const address = await server.listen({ host, port })
     if (options.reconciler !== false) node.reconciler.start()

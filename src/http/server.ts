@@ -49,6 +49,8 @@ export interface ServerContext {
   readonly nameOf: (request: FastifyRequest) => string | undefined
   /** Paths that anybody may ask for. */
   readonly openPaths: Set<string>
+  /** Beginnings of such paths. */
+  readonly openFolders: Set<string>
   readonly draining: AbortSignal
 }
 
@@ -84,6 +86,8 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
   const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
   const openPaths = new Set<string>(openEndpoints)
+  const openFolders = new Set<string>()
+  const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
   const app = Fastify({
     bodyLimit: settings.httpBodyBytesMax,
     requestTimeout: settings.httpRequestTimeoutMs,
@@ -117,7 +121,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
     const [path = ''] = request.url.split('?', 1)
-    if (openPaths.has(path)) return
+    if (isOpen(path)) return
     principals.set(request, await authenticate(request))
     if (!draining.signal.aborted) return
     void reply.header('connection', 'close')
@@ -153,6 +157,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     principalOf,
     nameOf,
     openPaths,
+    openFolders,
     whoAsks: async (request) => authenticate(request),
     endpointOf: (request) => reached.get(request),
     draining: draining.signal,
