@@ -5,7 +5,7 @@ import { RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { bodyAs } from './request-body.ts'
 import { isOwnPage } from './request-origin.ts'
-import type { Principal } from './roles.ts'
+import { type Principal, type Role, rightsOf } from './roles.ts'
 import { cookieWith, cookieWithout, sessionTokenIn } from './session-cookie.ts'
 
 const PLACE = { path: '/session', scope: 'server', tag: 'Session', right: 'read', access: 'anybody' } as const
@@ -80,7 +80,7 @@ async function whoAsks({ headers }: Call, host: Host): Promise<WireSession> {
 }
 
 function told({ name, grants }: Principal, expiresAt?: number): WireSession {
-  const roles: Record<string, string[]> = {}
+  const roles: Record<string, Role[]> = {}
   for (const { workspace, roles: held } of grants) {
     roles[workspace] = [...new Set([...(roles[workspace] ?? []), ...held])]
   }
@@ -89,12 +89,13 @@ function told({ name, grants }: Principal, expiresAt?: number): WireSession {
     isOpen: false,
     principal: name,
     roles,
+    rights: Object.fromEntries(Object.entries(roles).map(([workspace, held]) => [workspace, [...rightsOf(held)]])),
     ...(expiresAt === undefined ? {} : { expiresAt: Math.floor(expiresAt) }),
   }
 }
 
 function nobody({ authentication }: Host): WireSession {
-  return { authenticated: false, isOpen: authentication.sessions === undefined, roles: {} }
+  return { authenticated: false, isOpen: authentication.sessions === undefined, roles: {}, rights: {} }
 }
 
 /** A page of another site neither ends a session nor puts its visitors into one of its own. */

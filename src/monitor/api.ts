@@ -66,6 +66,10 @@ export function post<T>(
   })
 }
 
+export function remove<T>(path: string, { signal }: Asked = {}): Promise<T> {
+  return ask<T>(path, { method: 'DELETE', ...(signal === undefined ? {} : { signal }) })
+}
+
 export function withQuery(path: string, query: Query): string {
   const pairs = Object.entries(query).flatMap(([name, given]) =>
     (Array.isArray(given) ? given : [given]).flatMap((value) =>

@@ -6,6 +6,9 @@ export const sessionSchema = z
     authenticated: z.boolean(),
     isOpen: z.boolean().meta({ description: 'Nobody has to say who he is: a server on loopback without keys.' }),
     principal: z.string().optional().meta({ description: 'The actor of what is done.' }),
+    rights: z
+      .record(z.string(), z.array(z.string()))
+      .meta({ description: 'What these roles may do, by workspace: read, work, operate, audit, administer.' }),
     roles: z.record(z.string(), z.array(z.string())).meta({ description: 'By workspace; `*` is every workspace.' }),
     expiresAt: z.int().optional().meta({ description: 'Epoch ms; of a session.' }),
   })

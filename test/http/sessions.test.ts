@@ -38,6 +38,7 @@ describe('a session', () => {
       isOpen: false,
       principal: 'ann',
       roles: { w: ['viewer'], v: ['operator', 'auditor'] },
+      rights: { w: ['read'], v: ['read', 'work', 'operate', 'audit'] },
       expiresAt: expect.any(Number),
     })
     expect(setCookie).toMatch(/^verdict_session=[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/)
@@ -97,7 +98,7 @@ describe('a session', () => {
     const status = async ({ headers }: typeof ended) => (await get(OWNER, { headers })).status
     for (const one of [ended, replaced, ofRevoked]) expect(await status(one)).toBe(200)
     const over = await ask('DELETE', '/v1/session', { headers: ended.headers })
-    expect(over).toMatchObject({ status: 200, body: { authenticated: false, isOpen: false, roles: {} } })
+    expect(over).toMatchObject({ status: 200, body: { authenticated: false, isOpen: false, roles: {}, rights: {} } })
     expect(over.headers.get('set-cookie')).toBe('verdict_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict')
     await post('/v1/session', { apiKey: keyOf(server, 'ann') }, { headers: replaced.headers })
     revokeKey(keysFile, readKeys(keysFile).find(({ name }) => name === 'ben')?.id ?? '', 0)
@@ -144,6 +145,7 @@ describe('a session', () => {
       authenticated: false,
       isOpen: true,
       roles: {},
+      rights: {},
     })
   })
 
