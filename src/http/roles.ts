@@ -20,6 +20,11 @@ export function rightsOf(roles: readonly Role[]): readonly Right[] {
   return [...new Set(roles.flatMap((role) => [...RIGHTS[role]]))]
 }
 
+/** The roles that have a right. */
+export function rolesWith(right: Right): readonly Role[] {
+  return ROLES.filter((role) => RIGHTS[role].has(right))
+}
+
 export const EVERY_WORKSPACE = '*'
 
 export interface Grant {

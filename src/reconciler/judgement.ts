@@ -9,12 +9,16 @@
  *                     '--------------- unknown, or none ----------> reconcile, by the clock
  */
 import type { CommandOf } from '../authority/commands.ts'
+import { earliestDeadline } from '../authority/deadlines.ts'
 import type { DeadlineRule, Evidence, OperationError, ReasonCode } from '../authority/events.ts'
 import { judgeDeadline } from '../authority/freshness.ts'
 import { graceMsOf, type UnheardTime } from '../authority/grace.ts'
 import type { JsonValue } from '../authority/json-value.ts'
 import { DEFAULT_POLICY } from '../authority/lifecycle-policy.ts'
+import type { Operation } from '../authority/operation.ts'
+import type { RegistryAddress } from '../authority/questions.ts'
 import { backoffMs } from '../authority/retry-backoff.ts'
+import { isActive } from '../authority/status.ts'
 import type { Candidate } from './candidates.ts'
 
 /** What the queue underneath says of an operation's job. */
@@ -54,6 +58,34 @@ export function judgeCandidate(candidate: Candidate, testimony: Testimony | null
   if (now < (reconcileAt as number)) return { type: 'stale', nextAt: reconcileAt as number }
   if (testimony === undefined) return { type: 'ask' }
   return byWitness(candidate, testimony, graceMs, now) ?? byClock(candidate, testimony, graceMs, moment)
+}
+
+/**
+ * The verdict that an operator may speak over an operation now, without its kind's delay and without asking a witness; undefined
+ * where no deadline has passed.
+ */
+export function verdictNow(
+  { workspace, owner }: RegistryAddress,
+  operation: Operation,
+  moment: Moment,
+): Reconciliation | undefined {
+  const { status, policy, cancel } = operation
+  const deadline = earliestDeadline(operation)
+  if (deadline === undefined || !isActive(status)) return undefined
+  const impatient = policy === null ? null : { ...policy, reconcileDelayMs: 0 }
+  const place = { workspace, owner, stream: '' }
+  const candidate = {
+    ...operation,
+    ...place,
+    status,
+    deadline,
+    policy: impatient,
+    isCancelRequested: cancel !== undefined,
+  }
+  const verdict = judgeCandidate(candidate, null, moment)
+  if (verdict.type !== 'reconcile') return undefined
+  const { type: _type, ...reconciliation } = verdict
+  return reconciliation
 }
 
 /** What the witness settles; undefined where the clock has to. */
