@@ -154,6 +154,8 @@ function optionsOf({ as, series, toText }: Props, element: HTMLElement, at: Sign
     tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC'),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    // Half a bar has to have its place before the first and behind the last moment.
+    ...(as === 'bars' ? { padding: [null, 24, null, 24] } : {}),
     scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] } },
     axes: [
       { ...axis, space: 60, values: TIMES },
@@ -161,7 +163,7 @@ function optionsOf({ as, series, toText }: Props, element: HTMLElement, at: Sign
     ],
     series: [
       {},
-      ...series.map(({ name, tone }, i): UPlot.Series => {
+      ...series.map(({ name, tone, values }, i): UPlot.Series => {
         const stroke = colourOf(element, `--${tone}`)
         const isBars = as === 'bars'
         return {
@@ -169,7 +171,8 @@ function optionsOf({ as, series, toText }: Props, element: HTMLElement, at: Sign
           stroke,
           width: 1.5,
           dash: [...dashOf(i)],
-          points: { size: 4, fill: stroke },
+          // A value between two that are unknown is no line.
+          points: { size: 4, fill: stroke, ...(values.includes(null) ? { show: true } : {}) },
           ...(isBars ? { fill: stroke, points: { show: false }, ...(bars === undefined ? {} : { paths: bars }) } : {}),
         }
       }),
