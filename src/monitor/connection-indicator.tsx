@@ -1,4 +1,5 @@
 /** Whether the page follows what happens, and the button that stops it from moving. */
+import { useSignalEffect } from '@preact/signals'
 import { Icon, type IconName } from './icons.tsx'
 import { type LiveState, liveState, pause, resume, retryNow } from './live.ts'
 
@@ -15,6 +16,10 @@ const LOOKS: Readonly<Record<LiveState, { readonly word: string; readonly icon: 
 
 export function ConnectionIndicator() {
   const state = liveState.value
+  // What may be old does not look alive anywhere on the page.
+  useSignalEffect(() => {
+    document.documentElement.dataset.live = liveState.value
+  })
   const { word, icon, title } = LOOKS[state]
   const isPaused = state === 'paused'
   return (

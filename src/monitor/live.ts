@@ -24,10 +24,12 @@ export interface LiveEvent extends CloudEvent {
 export interface LiveListener {
   /** In the order of the log, each once. */
   event(event: LiveEvent): void
-  /** Something may have been missed: look afresh. */
-  resync(): void
+  /** Something may have been missed: look afresh. `isOtherLog`: nothing that is known from before is true of it. */
+  resync(isOtherLog: boolean): void
 }
 
+/** Why there is nothing to go on behind: the server has another log than before. */
+const OTHER_LOG = 'log_replaced'
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]
 /** How long a stream may take to open. */
 const OPEN_MS = 15_000
@@ -129,7 +131,7 @@ function connect(isAfresh: boolean): void {
     failures++
   }
   standingAt(cursor, over.signal).then(
-    ({ nextAfter, isResync }) => {
+    ({ nextAfter, isResync, isOtherLog }) => {
       if (over.signal.aborted) return
       const missed = isAfresh || isResync
       if (cursor === undefined || isResync) cursor = nextAfter
@@ -141,7 +143,7 @@ function connect(isAfresh: boolean): void {
         failures = 0
         isAfresh = false
         liveState.value = 'live'
-        if (missed) tell((listener) => listener.resync())
+        if (missed) tell((listener) => listener.resync(isOtherLog))
       })
       opened.addEventListener('message', ({ data }: MessageEvent<string>) => {
         const event = JSON.parse(data) as LiveEvent // as the API describes it
@@ -149,8 +151,9 @@ function connect(isAfresh: boolean): void {
         tell((listener) => listener.event(event))
       })
       opened.addEventListener('resync', ({ data }: MessageEvent<string>) => {
-        cursor = (JSON.parse(data) as { readonly cursor: string }).cursor // as the API describes it
-        tell((listener) => listener.resync())
+        const told = JSON.parse(data) as { readonly cursor: string; readonly reason: string } // as the API describes it
+        cursor = told.cursor
+        tell((listener) => listener.resync(told.reason === OTHER_LOG))
       })
       // The server ends, or was faster than this page: it goes on behind the last event.
       opened.addEventListener('closing', () => again())
@@ -174,7 +177,7 @@ function reconnectIn(waitMs: number, isAfresh: boolean): void {
 /** Where to go on; from the end of the log where no place is known, or where it is gone. */
 async function standingAt(after: string | undefined, signal: AbortSignal) {
   const page = await get<WireEvents>('/v1/events', { after: after ?? 'now', limit: 1 }, { signal })
-  return { nextAfter: page.nextAfter, isResync: page.type === 'resync' }
+  return { nextAfter: page.nextAfter, isResync: page.type === 'resync', isOtherLog: page.reason === OTHER_LOG }
 }
 
 function tell(what: (listener: LiveListener) => void): void {
