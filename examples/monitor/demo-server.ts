@@ -31,7 +31,9 @@ export async function startDemo({ port = 0, seed = 1 }: DemoOptions = {}): Promi
     const settings = { logLevel: 'error', breakerOperationsMax: BREAKER_OPERATIONS_MAX, httpDrainMs: 1_000 } as const
     const server = await serveVerdict(location, { port, kinds: KINDS, settings })
     // What it ends with is of no interest to anybody.
-    const verdict = connectVerdict(server.url, { worker: { host: 'demo' }, log: { warn: () => {} } })
+    const verdict = connectVerdict(server.url, { worker: { host: 'demo' }, startWithin: '1m', log: { warn: () => {} } })
+    // Once the read models are there, so that whoever opens the page finds something.
+    await verdict.operations.count()
     const over = new AbortController()
     const load = { verdict, chance, signal: over.signal }
     beginLoad(load)
