@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
 import { http } from './http.ts'
 import { liveness } from './liveness.ts'
+import { monitor } from './monitor.ts'
 import { queries } from './queries.ts'
 import { lag, rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   lag,
   liveness,
   queries,
+  monitor,
   http,
   waits,
   sse,

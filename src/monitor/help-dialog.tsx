@@ -1,6 +1,6 @@
 /** The keys that may be pressed now. */
 import { Dialog } from './dialog.tsx'
-import { activeShortcuts } from './keyboard.ts'
+import { activeShortcuts, areKeysOn, turnKeys } from './keyboard.ts'
 
 const SHOWN: Readonly<Record<string, string>> = { Escape: 'Esc', ' ': 'Space' }
 
@@ -17,6 +17,16 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
           </div>
         ))}
       </dl>
+      <p>
+        <label>
+          <input
+            type="checkbox"
+            checked={areKeysOn.value}
+            onChange={({ currentTarget: { checked } }) => turnKeys(checked)}
+          />{' '}
+          Single keys do these things
+        </label>
+      </p>
       <p class="muted">
         Addresses hold everything that a page shows: copy one to show somebody the same. The API is described at{' '}
         <a href="/docs">/docs</a>.

@@ -1,15 +1,27 @@
 /**
  * Keys. A page says which it takes for as long as it is shown, with a word on what they do; the help dialog lists just those.
- * What is typed into a field belongs to the field, Escape excepted.
+ * What is typed into a field belongs to the field, Escape excepted. Whoever dictates or is hindered by single keys turns them off
+ * (WCAG 2.1.4).
  */
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { keep, kept } from './kept.ts'
 
 export interface Shortcut {
   /** As `KeyboardEvent.key` names it. */
   readonly key: string
   readonly does: string
   readonly run: (event: KeyboardEvent) => void
+}
+
+const KEPT_AS = 'verdict.keys'
+
+/** Whether single keys do anything; kept in this browser. */
+export const areKeysOn = signal(kept(KEPT_AS) !== 'off')
+
+export function turnKeys(isOn: boolean): void {
+  areKeysOn.value = isOn
+  keep(KEPT_AS, isOn ? 'on' : 'off')
 }
 
 const taken = signal<readonly (readonly Shortcut[])[]>([])
@@ -31,6 +43,7 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
 
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
+  if (!areKeysOn.peek() && event.key.length === 1) return
   // A dialog has the keyboard to itself.
   if (document.querySelector('dialog[open]') !== null) return
   if (isTyping(event.target) && event.key !== 'Escape') return

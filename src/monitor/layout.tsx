@@ -1,7 +1,7 @@
 /** What stands around every page: where one can go, whether it is live, and help. */
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { Announcer } from './announcer.tsx'
 import { ConnectionIndicator } from './connection-indicator.tsx'
 import { HelpDialog } from './help-dialog.tsx'
@@ -22,7 +22,14 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
     isHelping.value = true
   }
   useShortcuts(useMemo(() => [{ key: '?', does: 'This list', run: help }], []))
-  const at = route.value.type
+  const { type: at, path } = route.value
+  const shown = useRef(path)
+  useEffect(() => {
+    if (shown.current === path) return
+    shown.current = path
+    // Whoever reads with a screen reader or goes on by keyboard begins at the new page, and not at the link that led there.
+    document.getElementById('content')?.focus({ preventScroll: true })
+  }, [path])
   return (
     <>
       <a class="skip-link" href="#content">

@@ -40,6 +40,25 @@ describe.skipIf(!needs('chromium'))('the list, live', () => {
     expect(await page.locator('.newer').count()).toBe(0)
   })
 
+  test('asks no more often than once a second, however much happens', async () => {
+    const server = await served()
+    await claimed(server, 'a')
+    const page = await opened(server.url)
+    await expectLive(page)
+    await expectRows(page, ['a'])
+    let asked = 0
+    page.on('request', (request) => {
+      if (new URL(request.url()).pathname === '/v1/operations') asked++
+    })
+    const began = performance.now()
+    for (let i = 0; i < 300; i++) await claimed(server, `more-${i}`)
+    await page.getByRole('button', { name: '50+ newer' }).waitFor()
+    await expect.poll(() => facetCount(page, 'Status', 'running'), { timeout: PATIENCE_MS }).toBe('301')
+    // The page, and the one row that it has no more.
+    expect(asked).toBeLessThanOrEqual(2 * (Math.ceil((performance.now() - began) / 1_000) + 1))
+    expect(await idsOn(page)).toEqual(['a'])
+  })
+
   test('marks what its filter does not leave any more, and leaves it there', async () => {
     const server = await served()
     const a = await claimed(server, 'a')

@@ -84,6 +84,28 @@ describe.skipIf(!needs('chromium'))('the monitor in a browser', () => {
     await dialog.waitFor({ state: 'detached' })
   })
 
+  test('does nothing at single keys for whoever turned them off, also after a reload', async () => {
+    const { url } = await served()
+    const page = await opened(url)
+    const dialog = page.getByRole('dialog', { name: 'Keyboard' })
+    const help = page.getByRole('button', { name: 'Keyboard help' })
+    await help.click()
+    await page.getByLabel('Single keys do these things').uncheck()
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+    await page.reload()
+    await help.waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.press('?')
+    expect(await dialog.count()).toBe(0)
+    await help.click()
+    await page.getByLabel('Single keys do these things').check()
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+    await page.keyboard.press('?')
+    await dialog.waitFor()
+  })
+
   test('keeps the colours that were chosen', async () => {
     const { url } = await served()
     const page = await opened(url, { colorScheme: 'dark' })

@@ -1,6 +1,6 @@
 /** The list of operations: views, facets, rows that stay where they are, and everything in the address. */
 import { useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { announce } from '../announcer.tsx'
 import { now } from '../clock.ts'
 import { FailedPage, toldOf } from '../error-page.tsx'
@@ -29,7 +29,8 @@ export function ListPage({ query }: { readonly query: URLSearchParams }) {
   const address = query.toString()
   // The same value for the same address: what depends on it is made once.
   const params = useMemo(() => new URLSearchParams(address), [address])
-  useEffect(() => store.show(params), [params])
+  // Before the first frame: what is asked for first is what is waited for.
+  useLayoutEffect(() => store.show(params), [params])
   useTitle(params)
   useListKeys()
   useSignalEffect(() => {

@@ -59,7 +59,12 @@ export class ListStore {
   #asked = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
   #isAsking = false
+  /** Something happened while it was asking. */
   #isStale = false
+  /** The next refresh has its time, because something happened. */
+  #isDue = false
+  /** When the newest question was answered or not, ms by a clock that nobody sets. */
+  #askedUntil = 0
   #failures = 0
   #position: bigint | undefined
   readonly #touched = new Set<string>()
@@ -214,7 +219,7 @@ export class ListStore {
     this.#asked = asked
     this.#isAsking = true
     this.#isStale = false
-    clearTimeout(this.#timer)
+    this.#rest()
     const { signal } = asked
     const ask: Ask = async (query) => {
       const answer = await get<Answer>('/v1/operations', { atLeast: this.#position?.toString(), ...query }, { signal })
@@ -231,12 +236,14 @@ export class ListStore {
       this.#failures++
     }
     this.#isAsking = false
+    this.#askedUntil = performance.now()
     if (liveState.peek() === 'paused') return
     if (this.failure.peek() !== undefined) this.#retryLater()
-    else if (this.#isStale) this.#refreshSoon(REFRESH_GAP_MS)
+    else if (this.#isStale) this.#refreshSoon(GATHERED_MS)
     else this.#lookLater()
   }
 
+  /** At once for 0; else not within a second of the last one. */
   #refreshSoon(delayMs: number): void {
     if (liveState.peek() === 'paused' || document.hidden) return
     if (this.#isAsking) {
@@ -244,15 +251,16 @@ export class ListStore {
       return
     }
     // What waits for its turn already is not put off by what comes meanwhile.
-    if (this.#isStale && delayMs > 0) return
-    this.#isStale = true
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#refresh(), delayMs)
+    if (this.#isDue && delayMs > 0) return
+    this.#rest()
+    this.#isDue = true
+    const gapMs = delayMs === 0 ? 0 : this.#askedUntil + REFRESH_GAP_MS - performance.now()
+    this.#timer = setTimeout(() => void this.#refresh(), Math.max(delayMs, gapMs))
   }
 
   /** When the next deadline of a row passes, or after a while. */
   #lookLater(): void {
-    if (this.#isAsking || this.#isStale) return
+    if (this.#isAsking || this.#isDue) return
     const now = serverNow()
     const dues = this.rows
       .peek()
@@ -270,7 +278,7 @@ export class ListStore {
 
   #rest(): void {
     clearTimeout(this.#timer)
-    this.#isStale = false
+    this.#isDue = false
   }
 
   #retryLater(): void {
