@@ -38,6 +38,7 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { AdminStream } from './shell/admin-stream.ts'
 import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
@@ -85,7 +86,13 @@ export class EmbeddedVerdict extends Verdict {
   readonly #ask: EmbeddedNode['ask']
 
   constructor(
-    { door, store, reconciler, reconcile, ask }: Omit<EmbeddedNode, 'events' | 'readSide' | 'onAppend'>,
+    {
+      door,
+      store,
+      reconciler,
+      reconcile,
+      ask,
+    }: Pick<EmbeddedNode, 'door' | 'store' | 'reconciler' | 'reconcile' | 'ask'>,
     defaults: VerdictDefaults = {},
   ) {
     super(door, defaults)
@@ -120,6 +127,8 @@ export class EmbeddedVerdict extends Verdict {
 export interface EmbeddedNode {
   readonly door: ServedDoor
   readonly store: EventStore
+  /** What is on record of operators and keys. */
+  readonly admin: AdminStream
   /** Not started: it passes when it is asked to, or from its start on. */
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
@@ -201,6 +210,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
+  const admin = new AdminStream({ ...settings, store, clock, random, salts: randomSalts() })
   const { modes = {}, witnesses = {}, aliveMark = beside && `${beside}-alive` } = options.reconciler || {}
   const reconciler: Reconciler = new Reconciler({
     ask: (name, parameters, options) =>
@@ -225,7 +235,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
-    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
+    orders: new ReconcilerOrders(admin),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
@@ -257,6 +267,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     events,
     readSide,
     webhooks: webhooks.desk,
+    admin,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
     ask: async (question, parameters, asked) =>

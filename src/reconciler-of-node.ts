@@ -28,8 +28,8 @@ export function reconcilerOf({ reconciler, reconcile }: EmbeddedNode, standing: 
     },
     setMode: (...order) => reconciler.changeMode(...order),
     release: async (...order) => void (await reconciler.release(...order)),
-    run: async (request) => {
-      const { operations, ...counts } = await reconcile(given(request))
+    run: async (request, onBehalfOf) => {
+      const { operations, ...counts } = await reconcile({ ...given(request), onBehalfOf })
       return { ...counts, operations: operations.map((operation) => ({ ...operation })) }
     },
   }

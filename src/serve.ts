@@ -5,13 +5,15 @@
  *     close: drained -> signs of life written, log closed (the door)
  */
 import type { AddressInfo } from 'node:net'
+import { type AdminOfNode, adminOf } from './admin-of-node.ts'
 import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
-import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
+import { type ApiKey, addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
 import { type Authentication, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { answeredOrThrow } from './http/commands.ts'
 import { anyOf } from './http/credential.ts'
+import { DeniedActions } from './http/denied-actions.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
@@ -64,21 +66,31 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
   const { clock = SYSTEM_CLOCK } = options
-  const authenticating = authenticationOf(authentication, host, log, {
-    settings,
-    now: () => clock.now(),
-    monotonicNow: () => clock.monotonicNow(),
-  })
+  const sessions = { settings, now: () => clock.now(), monotonicNow: () => clock.monotonicNow() }
+  let admin: AdminOfNode | undefined
+  const callers = { onKeysRead: (keys: readonly ApiKey[]) => void admin?.keysSeen(keys), sessions }
+  const authenticating = authenticationOf(authentication, host, log, callers)
   // Of a log on a server the file of webhooks has to be named.
   const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
+  const record = adminOf(node, clock, (...args) => log.warn(...args))
+  admin = record
+  const denials = new DeniedActions({ record: record.denied, clock, warn: (...args) => log.warn(...args) })
+  const release = async () => {
+    await denials.end()
+    await record.end()
+    await node.door.close()
+  }
   try {
+    if (authentication.keys !== undefined) record.keysSeen(readKeys(authentication.keys))
     const standing = new NodeStanding(node, options.reconciler !== false)
     const metrics = new Metrics(standing)
     const server = await createServer({
       door: metrics.observed(node.door),
       events: node.events,
       reconciler: reconcilerOf(node, standing),
+      adminEvents: record.events,
+      denials,
       settings,
       log,
       authentication: authenticating,
@@ -95,15 +107,21 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       address,
       url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
       close() {
-        closing ??= server.drain().finally(() => node.door.close())
+        closing ??= server.drain().finally(release)
         return closing
       },
       force: () => server.force(),
     }
   } catch (error) {
-    await node.door.close()
+    await release()
     throw error
   }
+}
+
+interface CallerParts {
+  /** Told of the keys each time that their file was read. */
+  readonly onKeysRead: (keys: readonly ApiKey[]) => void
+  readonly sessions: Omit<SessionParts, 'credential'>
 }
 
 /** Throws SettingsError: an address that others reach is never open to everybody. */
@@ -111,10 +129,10 @@ function authenticationOf(
   { keys, jwt }: AuthenticationOptions,
   host: string,
   log: Logger,
-  sessions: Omit<SessionParts, 'credential'>,
+  { onKeysRead, sessions }: CallerParts,
 ): Authentication {
   const credentials = [
-    ...(keys === undefined ? [] : [keysOf(keys, log)]),
+    ...(keys === undefined ? [] : [keysOf(keys, log, onKeysRead)]),
     ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
   ]
   if (credentials.length > 0) {
@@ -126,11 +144,12 @@ function authenticationOf(
   )
 }
 
-function keysOf(path: string, log: Logger) {
+function keysOf(path: string, log: Logger, onRead: (keys: readonly ApiKey[]) => void) {
   // A file that can't be used stops the start with a sentence.
   readKeys(path)
   return apiKeys({
     path,
+    onRead,
     monotonicNow: () => SYSTEM_CLOCK.monotonicNow(),
     warn: (message) => log.error({ path }, `nobody is let in by a key: ${message}`),
   })

@@ -137,6 +137,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  'src/admin-of-node.ts': {
+    imports: ['src/app.ts', ...EVENT_STORE_CONTRACT, 'src/http', 'src/runtime', 'src/shell'],
+    packages: [],
+    node: true,
+  },
   'src/reconciler-of-node.ts': {
     imports: ['src/app.ts', 'src/http', 'src/node-standing.ts'],
     packages: [],
@@ -147,6 +152,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     imports: [
       'src/app.ts',
       'src/node-standing.ts',
+      'src/admin-of-node.ts',
       'src/reconciler-of-node.ts',
       'src/authority',
       'src/config.ts',

@@ -191,7 +191,7 @@ async function history(verdict: Verdict, id: string, isJson: boolean): Promise<n
     String(revision),
     new Date(metadata.at).toISOString(),
     event.type,
-    metadata.actor,
+    metadata.onBehalfOf === undefined ? metadata.actor : `${metadata.actor} for ${metadata.onBehalfOf}`,
   ])
   process.stdout.write(isJson ? `${jsonOf(events)}\n` : table(['REVISION', 'AT', 'EVENT', 'ACTOR'], rows))
   return 0

@@ -80,6 +80,7 @@ export async function reconcile(args: readonly string[]): Promise<number> {
     ...limited(values.limit),
     dryRun: values['dry-run'],
     withoutGrace: values['without-grace'],
+    onBehalfOf: userInfo().username,
   }
   const orders = ordersOf(values)
   const { location } = storePlace(values)

@@ -30,6 +30,8 @@ export interface SendOptions {
   /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
   readonly commandId?: string
   readonly actor?: string
+  /** For whom the actor says he acts: stored and shown beside him, never in his place. */
+  readonly onBehalfOf?: string
   readonly correlationId?: string
   readonly causationId?: string
   readonly traceparent?: string

@@ -81,9 +81,10 @@ export class HttpDoor implements VerdictDoor {
     command: Readonly<Record<string, unknown>>,
     options: SendOptions = {},
   ): Promise<CommandResult> {
-    const { commandId = this.#parts.newId(), correlationId, causationId } = options
+    const { commandId = this.#parts.newId(), correlationId, causationId, traceparent, onBehalfOf } = options
+    const { workspace, owner } = registry
     const copied = copyJson(
-      { workspace: registry.workspace, owner: registry.owner, commandId, correlationId, causationId, command },
+      { workspace, owner, commandId, correlationId, causationId, traceparent, onBehalfOf, command },
       JSON_BOUNDS,
     )
     if ('fault' in copied) return { type: 'refused', rejection: faultRejection(copied.fault), place: NO_PLACE }
@@ -120,12 +121,12 @@ export class HttpDoor implements VerdictDoor {
     options: SendOptions = {},
   ): Promise<Refusable<WaitAnswer>> {
     const { signal, waitId = this.#parts.newId(), ...wanted } = request
-    const { commandId = this.#parts.newId(), correlationId } = options
+    const { commandId = this.#parts.newId(), correlationId, traceparent, onBehalfOf } = options
     const begin = {
       method: 'POST',
       path: `${ownerPath(registry)}/waits`,
-      body: { ...wanted, waitId },
-      headers: { 'idempotency-key': encodeURIComponent(commandId), 'correlation-id': correlationId },
+      body: { ...wanted, waitId, onBehalfOf },
+      headers: { 'idempotency-key': encodeURIComponent(commandId), 'correlation-id': correlationId, traceparent },
     } as const
     const standing = { method: 'GET', path: `${ownerPath(registry)}${pathOf`/waits/${waitId}`}` } as const
     let hasBegun = false
@@ -162,12 +163,13 @@ export class HttpDoor implements VerdictDoor {
   }
 
   async collect(registry: RegistryAddress, options: SendOptions = {}): ReturnType<VerdictDoor['collect']> {
-    const { commandId = this.#parts.newId(), correlationId } = options
-    const headers = { 'idempotency-key': encodeURIComponent(commandId), 'correlation-id': correlationId }
+    const { commandId = this.#parts.newId(), correlationId, traceparent, onBehalfOf } = options
+    const key = encodeURIComponent(commandId)
+    const headers = { 'idempotency-key': key, 'correlation-id': correlationId, traceparent }
     const told = await this.#questions.ask({
       method: 'POST',
       path: `${ownerPath(registry)}:collect`,
-      body: {},
+      body: { onBehalfOf },
       headers,
     })
     if (told.type === 'refused') return refusable(told)

@@ -1,4 +1,5 @@
 /** Every endpoint of the API. */
+import { ADMIN_ENDPOINTS } from './admin-routes.ts'
 import { BATCH_ENDPOINTS } from './batch-routes.ts'
 import { COMPLETION_ENDPOINTS } from './completion-routes.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -24,4 +25,5 @@ export const API_ENDPOINTS: readonly Endpoint[] = [
   ...RECONCILER_ENDPOINTS,
   ...SESSION_ENDPOINTS,
   ...LIFE_ENDPOINTS,
+  ...ADMIN_ENDPOINTS,
 ]

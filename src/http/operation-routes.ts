@@ -7,6 +7,8 @@ import type { LeaseCause } from '../client/door.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
 import { entryOnWire } from '../wire/monitoring-wire.ts'
 import { endedSchema, historySchema, leaseSchema, operationSchema } from '../wire/operation-wire.ts'
+import { spokenPolicySchema } from '../wire/policy-wire.ts'
+import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
 import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
@@ -16,6 +18,8 @@ import { wholeNumber } from './query-values.ts'
 
 const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
   claim: z.union([z.boolean(), COMMAND_SCHEMAS.RegisterOperation.shape.claim.unwrap()]).optional(),
+  policy: spokenPolicySchema.optional(),
+  onBehalfOf: onBehalfOfSchema,
 })
 
 export const OPERATION_ENDPOINTS: readonly Endpoint[] = [

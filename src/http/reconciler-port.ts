@@ -8,5 +8,6 @@ export interface ReconcilerPort {
   /** On record when it returns. */
   readonly setMode: (kind: string, mode: ReconcilerMode, by: OrderedBy) => Promise<void>
   readonly release: (kind: string, by: OrderedBy) => Promise<void>
-  readonly run: (request: RunRequest) => Promise<WirePassReport>
+  /** What it sends, it sends on behalf of somebody. */
+  readonly run: (request: RunRequest, onBehalfOf: string) => Promise<WirePassReport>
 }

@@ -13,9 +13,9 @@ import {
 } from '../wire/reconciler-wire.ts'
 import { type Call, type Endpoint, ok } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
-import { forbidden } from './operation-address.ts'
+import { assertEverywhere, forbidden } from './operation-address.ts'
 import { bodyAs } from './request-body.ts'
-import { EVERY_WORKSPACE, type Principal, type Right, workspacesOf } from './roles.ts'
+import { EVERY_WORKSPACE, type Principal, workspacesOf } from './roles.ts'
 
 const common = { scope: 'server', tag: 'Reconciler' } as const
 
@@ -83,14 +83,10 @@ export const RECONCILER_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: 'What it found and did.', schema: passReportSchema } },
     handle: async ({ principal, body }, { reconciler }) => {
       const request = bodyAs(runSchema, body)
-      return ok(await reconciler.run({ ...request, ...operatedBy(principal, request.workspaces) }))
+      return ok(await reconciler.run({ ...request, ...operatedBy(principal, request.workspaces) }, principal.name))
     },
   },
 ]
-
-function assertEverywhere(principal: Principal, right: Right): void {
-  if (workspacesOf(principal, right) !== undefined) throw forbidden(principal.name, right, EVERY_WORKSPACE)
-}
 
 /** Those that were named, all of which the caller operates; else all that he does. */
 function operatedBy(principal: Principal, named: readonly string[] | undefined): { readonly workspaces?: string[] } {
@@ -103,9 +99,12 @@ function operatedBy(principal: Principal, named: readonly string[] | undefined):
 }
 
 function orderedBy({ sender }: Call, because: string): OrderedBy {
-  const { commandId, actor } = sender
-  const checked = nameSchema.safeParse(commandId)
-  if (checked.success) return { commandId, actor, reason: because }
-  const expected = checked.error.issues[0]?.message ?? 'another one'
-  throw new RequestRefused('invalid_command', `commandId: ${expected}`, { path: 'commandId', expected })
+  const { commandId, actor, onBehalfOf } = sender
+  for (const [path, value] of Object.entries({ commandId, onBehalfOf })) {
+    const checked = nameSchema.optional().safeParse(value)
+    if (checked.success) continue
+    const expected = checked.error.issues[0]?.message ?? 'another one'
+    throw new RequestRefused('invalid_command', `${path}: ${expected}`, { path, expected })
+  }
+  return { commandId, actor, onBehalfOf, reason: because }
 }

@@ -200,6 +200,11 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 
   function refuse(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const refusal = refusalOf(error)
+    const principal = principals.get(request)
+    if (error instanceof RequestRefused && error.lacking !== undefined && principal !== undefined) {
+      const action = reached.get(request)?.id ?? pathOf(request)
+      host.denials.note({ ...error.lacking, actor: principal.name, action, path: pathOf(request) })
+    }
     if (refusal === undefined) {
       log.error(
         { requestId: request.id, method: request.method, path: pathOf(request), err: error },
@@ -259,7 +264,7 @@ function assertEntitled(
   { right }: Endpoint,
 ) {
   const allowed = standing(principal, registry.workspace, right)
-  if (allowed === 'unknown') throw unknownWorkspace(registry)
+  if (allowed === 'unknown') throw unknownWorkspace(registry, right)
   if (allowed === 'forbidden') throw forbidden(principal.name, right, registry.workspace)
 }
 

@@ -166,7 +166,7 @@ export class Reconciler {
 
   /**
    * How far to go with a kind from now on: on record in the log, so every node that runs goes by it from its next pass on, and
-   * every one that starts. Throws OrderNotRecorded, and RangeError for what is no order.
+   * every one that starts. Throws NotRecorded, and RangeError for what is no order.
    */
   async changeMode(kind: string, mode: Mode, by: OrderedBy): Promise<void> {
     this.#heed(await this.#parts.orders.record({ type: 'mode', kind, mode }, by))
@@ -175,7 +175,7 @@ export class Reconciler {
 
   /**
    * Lets the breaker of a kind go, on record as well: what is suspect by now may be reconciled by any node. False when it was
-   * not open on this one. Throws OrderNotRecorded, and RangeError for what is no order.
+   * not open on this one. Throws NotRecorded, and RangeError for what is no order.
    */
   async release(kind: string, by: OrderedBy): Promise<boolean> {
     const closed = this.#heed(await this.#parts.orders.record({ type: 'release', kind }, by))

@@ -3,12 +3,8 @@
  * so many seem dead. Stands in `admin`, with who said it and why; every node reads on there before each pass, and whenever it
  * hears that somebody wrote.
  */
-import { decodeLogEvent, encodeEvents, type SaltSource } from '../event-store/event-codec.ts'
-import type { LogEvent } from '../event-store/log-events.ts'
-import { logEventMetadata } from '../event-store/log-events.ts'
-import { ADMIN_STREAM } from '../event-store/stream-names.ts'
-import { type RandomSource, uuidV7 } from '../runtime/ids.ts'
-import { appendResolved, type ResolvedAppendParts } from './resolved-append.ts'
+import type { LogEvent, RecordedLogEvent } from '../event-store/log-events.ts'
+import type { AdminEntry, AdminStream } from './admin-stream.ts'
 
 export type ReconcilerMode = Extract<LogEvent, { readonly type: 'ReconcilerModeChanged' }>['facts']['mode']
 
@@ -22,6 +18,8 @@ export type ReconcilerOrder =
 export interface OrderedBy {
   /** Who says so; default `operator`. */
   readonly actor?: string | undefined
+  /** For whom he says he acts. */
+  readonly onBehalfOf?: string | undefined
   readonly reason: string
   /** Given, the same order under the same id is put on record once, as long as this node remembers it. */
   readonly commandId?: string | undefined
@@ -32,6 +30,7 @@ export interface OrderOnRecord {
   /** Epoch ms. */
   readonly at: number
   readonly actor: string
+  readonly onBehalfOf?: string
   readonly reason: string
 }
 
@@ -43,18 +42,6 @@ export interface RecordedMode extends OrderOnRecord {
 export interface RecordedOrders {
   readonly modes: ReadonlyMap<string, RecordedMode>
   readonly releases: ReadonlyMap<string, OrderOnRecord>
-}
-
-export interface ReconcilerOrdersParts extends ResolvedAppendParts {
-  readonly random: RandomSource
-  readonly salts: SaltSource
-  readonly conflictsMax: number
-}
-
-/** An order that is not on record, or of which nobody can say. Sent again it is at worst there twice, which changes nothing. */
-export class OrderNotRecorded extends Error {
-  override readonly name = 'OrderNotRecorded'
-  readonly code = 'order_not_recorded'
 }
 
 /** Another order was given under this id. */
@@ -70,94 +57,61 @@ const KIND_BYTES_MAX = 128
 const REMEMBERED_MAX = 1_024
 
 export class ReconcilerOrders {
-  readonly #parts: ReconcilerOrdersParts
+  readonly #admin: AdminStream
   readonly #modes = new Map<string, RecordedMode>()
   readonly #releases = new Map<string, OrderOnRecord>()
   /** What was said under which id. */
   readonly #remembered = new Map<string, string>()
-  #revision = -1
-  #hash = ''
-  #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(parts: ReconcilerOrdersParts) {
-    this.#parts = parts
+  constructor(admin: AdminStream) {
+    this.#admin = admin
+    admin.follow((recorded) => this.#fold(recorded))
   }
 
   /** What stands in the log by now. Throws LogError and CodecError. */
-  read(): Promise<RecordedOrders> {
-    return this.#alone(() => this.#readOn())
+  async read(): Promise<RecordedOrders> {
+    await this.#admin.read()
+    return this.#standing
   }
 
   /**
-   * Puts it on record; what stands there then. Throws OrderNotRecorded, OrderIdReused, LogError, CodecError, and RangeError for
-   * what is no order.
+   * Puts it on record; what stands there then. Throws NotRecorded (sent again it is at worst there twice, which changes nothing),
+   * OrderIdReused, LogError, CodecError, and RangeError for what is no order.
    */
-  record(order: ReconcilerOrder, { actor = 'operator', reason, commandId }: OrderedBy): Promise<RecordedOrders> {
+  async record(
+    order: ReconcilerOrder,
+    { actor = 'operator', onBehalfOf, reason, commandId }: OrderedBy,
+  ): Promise<RecordedOrders> {
     assertOrder(order, reason)
-    return this.#alone(async () => {
-      for (let tries = 0; tries < this.#parts.conflictsMax; tries++) {
-        const standing = await this.#readOn()
-        const said = commandId === undefined ? undefined : this.#remembered.get(commandId)
-        if (said === wordsOf(eventOf(order, reason).event, actor)) return standing
-        if (said !== undefined) throw new OrderIdReused(`another order was given under the id ${commandId}`)
-        const result = await this.#append(order, { actor, reason, commandId })
-        if (result.type === 'acknowledged') return this.#readOn()
-        if (result.type === 'unknown' || result.reason !== 'conflict') throw new OrderNotRecorded(result.message)
-      }
-      throw new OrderNotRecorded(`others wrote to '${ADMIN_STREAM}' ${this.#parts.conflictsMax} times first: try again`)
+    const entry = { ...eventOf(order, reason), actor, onBehalfOf, commandId }
+    await this.#admin.write(() => {
+      const said = commandId === undefined ? undefined : this.#remembered.get(commandId)
+      if (said === undefined) return [entry]
+      if (said === wordsOf(entry.event, actor)) return []
+      throw new OrderIdReused(`another order was given under the id ${commandId}`)
     })
+    return this.#standing
   }
 
   /** Calls the listener when another process may have said something. Returns the way to stop. */
   onOthers(listener: () => void): () => void {
-    return this.#parts.store.watch((advance) => {
-      if (advance.type === 'unsure' || advance.stream === ADMIN_STREAM) listener()
-    })
+    return this.#admin.onOthers(listener)
   }
 
-  async #readOn(): Promise<RecordedOrders> {
-    for await (const stored of this.#parts.store.readStream(ADMIN_STREAM, { from: this.#revision + 1 })) {
-      const { event, metadata } = decodeLogEvent(stored)
-      const { at, actor = 'operator', commandId } = metadata
-      if (event.type === 'ReconcilerModeChanged' || event.type === 'ReconcilerBreakerReleased') {
-        const { facts, content } = event
-        const order = { at, actor, reason: content.reason }
-        if (event.type === 'ReconcilerModeChanged')
-          newest(this.#modes, facts.kind, { ...order, mode: event.facts.mode })
-        else newest(this.#releases, facts.kind, order)
-        this.#remember(commandId, wordsOf(event, actor))
-      }
-      this.#revision = stored.revision
-      this.#hash = stored.hash
-    }
+  get #standing(): RecordedOrders {
     return { modes: new Map(this.#modes), releases: new Map(this.#releases) }
   }
 
-  #remember(commandId: string, words: string): void {
-    this.#remembered.set(commandId, words)
+  #fold({ event, metadata }: RecordedLogEvent): void {
+    if (event.type !== 'ReconcilerModeChanged' && event.type !== 'ReconcilerBreakerReleased') return
+    const { at, actor = 'operator', onBehalfOf, commandId } = metadata
+    const { facts, content } = event
+    const order = { at, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), reason: content.reason }
+    if (event.type === 'ReconcilerModeChanged') newest(this.#modes, facts.kind, { ...order, mode: event.facts.mode })
+    else newest(this.#releases, facts.kind, order)
+    this.#remembered.set(commandId, wordsOf(event, actor))
     const [oldest] = this.#remembered.size > REMEMBERED_MAX ? this.#remembered.keys() : []
     if (oldest !== undefined) this.#remembered.delete(oldest)
-  }
-
-  #append(order: ReconcilerOrder, { actor, reason, commandId }: OrderedBy) {
-    const { clock, random, salts } = this.#parts
-    const at = Math.floor(clock.now())
-    const id = commandId ?? uuidV7(at, random)
-    const { event, commandType } = eventOf(order, reason)
-    const encoded = encodeEvents({
-      stream: ADMIN_STREAM,
-      expectedNextRevision: this.#revision + 1,
-      previousHash: this.#hash,
-      events: [{ event, metadata: logEventMetadata(commandType, id, at, actor) }],
-      salts,
-    })
-    return appendResolved(this.#parts, ADMIN_STREAM, this.#revision, encoded)
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work)
-    this.#turn = mine.catch(() => {})
-    return mine
   }
 }
 
@@ -170,7 +124,7 @@ function wordsOf({ type, facts, content }: LogEvent, actor: string): string {
   return JSON.stringify([type, facts, content, actor])
 }
 
-function eventOf(order: ReconcilerOrder, reason: string): { readonly event: LogEvent; readonly commandType: string } {
+function eventOf(order: ReconcilerOrder, reason: string): Pick<AdminEntry, 'event' | 'commandType'> {
   const { kind } = order
   switch (order.type) {
     case 'mode': {

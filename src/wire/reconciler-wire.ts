@@ -1,6 +1,7 @@
 /** The reconciler over the wire: how it stands, what it is told, what a pass did. */
 import { z } from 'zod'
 import { isPrintable, utf8Length } from '../authority/bounds.ts'
+import { onBehalfOfSchema } from './sender-wire.ts'
 
 const at = z.int().meta({ description: 'Epoch ms, by the clock of the server.' })
 const count = z.int().min(0)
@@ -43,7 +44,7 @@ export const passReportSchema = z
   .meta({ id: 'ReconcilerPass', description: 'What one pass found and did; the first 1,000 candidates one by one.' })
 export type WirePassReport = Readonly<z.infer<typeof passReportSchema>>
 
-const orderSchema = z.looseObject({ at, actor: z.string(), reason: z.string() })
+const orderSchema = z.looseObject({ at, actor: z.string(), onBehalfOf: z.string().optional(), reason: z.string() })
 const kind = z.string().meta({ description: 'Or `*`: every kind of which no newer word was said.' })
 
 export const reconcilerSchema = z
@@ -108,9 +109,11 @@ const kindOrAll = nameSchema
 const names = z.array(nameSchema).max(NAMES_MAX).optional()
 
 export const setModeSchema = z
-  .strictObject({ kind: kindOrAll, mode: z.enum(['enforce', 'observe', 'off']), reason })
+  .strictObject({ kind: kindOrAll, mode: z.enum(['enforce', 'observe', 'off']), reason, onBehalfOf: onBehalfOfSchema })
   .meta({ id: 'SetReconcilerMode' })
-export const releaseSchema = z.strictObject({ kind: kindOrAll, reason }).meta({ id: 'ReleaseReconcilerBreaker' })
+export const releaseSchema = z
+  .strictObject({ kind: kindOrAll, reason, onBehalfOf: onBehalfOfSchema })
+  .meta({ id: 'ReleaseReconcilerBreaker' })
 export const runSchema = z
   .strictObject({
     kinds: names,
