@@ -102,7 +102,7 @@ describe.skipIf(!needs('chromium'))('the overview', () => {
     await expectAccessible(page)
   })
 
-  test('shows what it knows, and says that it is older, while the server is away', async () => {
+  test('A21: shows what it knows, and says that it is older, while the server is away', async () => {
     const server = await served(FOLLOWED)
     await begun(server, 'export')
     const page = await opened(`${server.url}/overview`)
