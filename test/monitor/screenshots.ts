@@ -16,7 +16,12 @@ const VIEW = { width: 1440, height: 900 }
 const PATIENCE_MS = 240_000
 const SEED = 7
 
-type Shown = { readonly name: string; readonly show: (page: Page) => Promise<void> }
+interface Shown {
+  readonly name: string
+  readonly show: (page: Page) => Promise<void>
+  /** Also what stands below. */
+  readonly isWhole?: boolean
+}
 
 mkdirSync(FOLDER, { recursive: true })
 const demo = await startDemo({ seed: SEED })
@@ -44,6 +49,7 @@ const pages: readonly Shown[] = [
   },
   {
     name: 'overview',
+    isWhole: true,
     show: async (page) => {
       await page.goto(`${demo.url}/overview`)
       await page.getByText('seemed dead at once').waitFor()
@@ -62,7 +68,7 @@ const pages: readonly Shown[] = [
 try {
   await settled(demo.url)
   for (const colorScheme of ['light', 'dark'] as const) {
-    for (const { name, show } of pages) await picture(browser, `${name}-${colorScheme}`, colorScheme, show)
+    for (const shown of pages) await picture(browser, shown, colorScheme)
   }
 } finally {
   await browser.close()
@@ -83,16 +89,21 @@ async function settled(url: string): Promise<void> {
   }
 }
 
-async function picture(of: Browser, name: string, colorScheme: 'light' | 'dark', show: Shown['show']): Promise<void> {
+async function picture(
+  of: Browser,
+  { name: page, show, isWhole = false }: Shown,
+  colorScheme: 'light' | 'dark',
+): Promise<void> {
+  const name = `${page}-${colorScheme}`
   const context = await of.newContext({ viewport: VIEW, colorScheme, reducedMotion: 'reduce' })
   context.setDefaultTimeout(PATIENCE_MS)
   // What is said once to whoever is new is not in the picture.
   await context.addInitScript("localStorage.setItem('verdict.open-notice', 'read')")
   try {
-    const page = await context.newPage()
-    await show(page)
+    const shown = await context.newPage()
+    await show(shown)
     const file = path.join(FOLDER, `${name}.png`)
-    await page.screenshot({ path: file, animations: 'disabled' })
+    await shown.screenshot({ path: file, animations: 'disabled', fullPage: isWhole })
     const { size } = statSync(file)
     console.log(`${name}.png ${Math.ceil(size / 1_000)} kB`)
     if (size > SIZE_MAX) throw new Error(`${file} has ${size} bytes, more than ${SIZE_MAX}`)
