@@ -20,5 +20,7 @@ export function judgementNow(operation: ToldOperation, outlook: ToldOutlook | un
 export function sentenceNow(operation: ToldOperation, judgement: Judgement, now: number): string {
   // As of whole seconds, so that the words change no more often than a clock does.
   const second = Math.floor(now / 1_000) * 1_000
-  return freshnessSentence(judgement, Math.max(second, judgement.sinceAt ?? 0), operation.outcome)
+  const { sinceAt = 0 } = judgement
+  // What began within this second began before it is told of.
+  return freshnessSentence(judgement, sinceAt <= now ? Math.max(second, sinceAt) : second, operation.outcome)
 }

@@ -1,5 +1,5 @@
 /** Who it is, where it stands, and what happens next by itself; it is told anew each second. */
-import { StandingBadges } from '../badges.tsx'
+import { StandingBadges, StatusBadge } from '../badges.tsx'
 import { now } from '../clock.ts'
 import { cliOf, curlOfOperation } from './command-texts.ts'
 import { CopyButton } from './copy-button.tsx'
@@ -38,7 +38,7 @@ export function OperationHead({ place, operation, outlook, story }: Props) {
         <Copies place={place} />
       </p>
       {operation === undefined ? (
-        <p class="op-sentence">{story?.explanation ?? 'Its owner holds it no more; the log has it.'}</p>
+        <LetGo outlook={outlook} story={story} />
       ) : (
         <Standing operation={operation} outlook={outlook} story={story} />
       )}
@@ -68,6 +68,23 @@ function Standing({ operation, outlook, story }: Omit<Props, 'operation' | 'plac
           <p key={told}>{told}</p>
         ))}
       </div>
+    </>
+  )
+}
+
+/** One that only the log knows: how it ended, and that nobody holds it. */
+function LetGo({ outlook, story }: Pick<Props, 'outlook' | 'story'>) {
+  const last = story === undefined || story.hasMore ? undefined : story.steps.at(-1)
+  return (
+    <>
+      {outlook !== undefined && (
+        <p class="op-standing">
+          <StatusBadge status={outlook.status} />
+        </p>
+      )}
+      <p class="op-sentence" data-part="sentence">
+        {last?.sentence} {story?.explanation ?? 'Its owner holds it no more; the log has it.'}
+      </p>
     </>
   )
 }
