@@ -8,6 +8,7 @@ import { fold } from './fold.ts'
 import { http } from './http.ts'
 import { lag } from './lag.ts'
 import { liveness } from './liveness.ts'
+import { monitor } from './monitor.ts'
 import { queries } from './queries.ts'
 import { rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   'serve-ready': serveReady,
   liveness,
   queries,
+  monitor,
   http,
   waits,
   sse,

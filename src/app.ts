@@ -21,11 +21,13 @@ import type { EventReader, EventStore } from './event-store/event-store.ts'
 import { OthersTime } from './event-store/others-time.ts'
 import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
+import { type Lives, livesOf } from './lives-of-node.ts'
 import { logForThreads } from './log-for-threads.ts'
 import { openLog, placeOf } from './log-of-node.ts'
 import { monitoringOf } from './monitoring-of-node.ts'
 import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
+import { verdictNow } from './reconciler/judgement.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -241,7 +243,21 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
-  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, tell }, async () => {
+  const lives = livesOf({
+    store,
+    clock,
+    kinds,
+    stateOf: (registry) => shell.registryState(registry),
+    unheard: () => reconciler.unheard,
+    intentOf: (kind) => ({
+      mode: reconciler.modeOf(kind),
+      isHeld: reconciler.status.breakers.some((breaker) => breaker.kind === kind),
+      isAway: options.reconciler === false,
+    }),
+    verdictOf: (registry, operation, now) =>
+      verdictNow(registry, operation, { now, unheard: reconciler.unheard, fraction: fractionOf(random) }),
+  })
+  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, lives, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close(), webhooks.close()])
     othersTime.close()
     release()
@@ -282,13 +298,14 @@ interface DoorParts {
   readonly events: LiveEvents
   readonly hold: ProcessHold
   readonly monitoring: MonitoringDoor
+  readonly lives: Lives
   /** Told how far a caller knows of the log. */
   readonly tell: (position: bigint) => void
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
-  { shell, store, snapshots, events, hold, monitoring, tell }: DoorParts,
+  { shell, store, snapshots, events, hold, monitoring, lives, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): ServedDoor {
   return {
@@ -310,6 +327,8 @@ function embeddedDoor(
     onLease: (...args) => shell.onLease(...args),
     events: (request, signal) => heldEvents(events, request, signal, hold),
     monitoring,
+    outlook: (...args) => hold.during(lives.outlook(...args)),
+    timeline: (...args) => hold.during(lives.timeline(...args)),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())

@@ -25,6 +25,17 @@ const EVENT_STORE_CONTRACT = [
   'src/event-store/stream-names.ts',
 ]
 
+/** Of the authority and the wire: what imports no package and costs a page next to nothing. */
+const WORDS_AND_RULES = [
+  'src/authority/deadlines.ts',
+  'src/authority/freshness.ts',
+  'src/authority/freshness-sentence.ts',
+  'src/authority/reason-sentences.ts',
+  'src/authority/spoken-duration.ts',
+  'src/authority/status.ts',
+  'src/wire/verbs.ts',
+]
+
 /** The import table. A room that is not built yet has its row already; a room without a row is a breach. */
 const ROOMS: Readonly<Record<string, RoomLaw>> = {
   'src/authority': { imports: [], packages: ['xstate', 'zod'], node: false },
@@ -95,6 +106,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/subscriptions',
       'src/audit',
       'src/log-of-node.ts',
+      'src/lives-of-node.ts',
       'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
       'src/log-for-threads.ts',
@@ -170,6 +182,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
+  'src/lives-of-node.ts': {
+    imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'],
+    packages: [],
+    node: true,
+  },
   'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
   // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
   'src/read-side-thread.ts': {
@@ -208,7 +225,13 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     packages: [],
     node: true,
   },
-  'src/monitor': { imports: [], packages: [], node: false },
+  // Runs in browsers: of the server it has the types of what it is answered, and a few words and rules that need nothing.
+  'src/monitor': {
+    imports: WORDS_AND_RULES,
+    importsTypesOf: ['src/wire', 'src/authority'],
+    packages: ['preact', '@preact/signals', 'uplot', 'vite'],
+    node: false,
+  },
 }
 
 const LAW: ImportLaw = { rooms: ROOMS, doors: doorsOfPackage() }

@@ -55,6 +55,7 @@ export const operationSchema = z
     lease: z.looseObject({ epoch: z.int(), claimant: open(claimantSchema).optional(), open: z.boolean() }).optional(),
     phases: z.array(phaseSchema),
     phasesCompleted: z.int(),
+    phasesTotal: z.int().optional().meta({ description: 'Of kinds that declare their phases.' }),
     registeredAt: at,
     startedAt: at.optional(),
     completedAt: at.optional(),

@@ -28,6 +28,7 @@ async function ordersIn({ node }: ServedVerdict) {
   const orders = []
   for await (const stored of node.store.readStream(ADMIN_STREAM, { from: 1 })) {
     const { event, metadata } = decodeLogEvent(stored)
+    // Keys are on the same record.
     if (!event.type.startsWith('Reconciler')) continue
     orders.push({ type: event.type, facts: event.facts, content: event.content, actor: metadata.actor })
   }
@@ -253,6 +254,7 @@ describe('the reconciler over HTTP', () => {
       operatorOfOne: [403, 200, 403],
       operator: [200, 200, 200],
     })
+    // What they were denied is on record, and no order.
     expect(await ordersIn(server)).toEqual([])
   })
 
