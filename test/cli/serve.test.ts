@@ -61,7 +61,7 @@ describe('verdict serve', () => {
     const { code, stderr, stdout } = await line.ended
     expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toMatch(
-      /^verdict serves everybody on this machine\n {2}data {2}memory:\n {2}API {3}http:\/\/127\.0\.0\.1:\d+\/v1\n {2}docs {2}http:\/\/127\.0\.0\.1:\d+\/docs\n/,
+      /^verdict serves everybody on this machine\n {2}data {2}memory:\n {2}page {2}http:\/\/127\.0\.0\.1:\d+\n {2}API {3}http:\/\/127\.0\.0\.1:\d+\/v1\n {2}docs {2}http:\/\/127\.0\.0\.1:\d+\/docs\n/,
     )
   })
 
