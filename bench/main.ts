@@ -12,6 +12,7 @@ import { monitor } from './monitor.ts'
 import { queries } from './queries.ts'
 import { rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
+import { serveReady } from './serve-ready.ts'
 import { sse } from './sse.ts'
 import { start } from './start.ts'
 import { w1 } from './w1.ts'
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   rebuild,
   lag,
   start,
+  'serve-ready': serveReady,
   liveness,
   queries,
   monitor,

@@ -33,7 +33,7 @@ export function callOf(
   const query = endpoint.query === undefined ? noQuery(rest) : queryAs(endpoint.query, rest)
   const waitMs = endpoint.isWaiting ? 1_000 * Math.min(waitSecondsMax, preferredWaitSeconds(request)) : 0
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
-  const { body, onBehalfOf } = behalfOf(endpoint, request.body ?? {})
+  const { body, onBehalfOf } = behalfOf(endpoint, request.body === undefined ? {} : request.body)
   const commandId = idempotencyKey(request) ?? randomUUID()
   if (isCommand(endpoint)) void reply.header('idempotency-key', headerOfText(commandId))
   return {

@@ -117,6 +117,55 @@ describe('a body', () => {
     await assertUntouched(server, end)
   })
 
+  test('to the reconciler or about the record that is poisoned or no order is refused, and nothing is written', async () => {
+    const server = await served({ reconciler: false })
+    const { url, node, get } = server
+    await server.post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
+    const end = await node.store.end()
+    const order = '"kind":"k","mode":"off","reason":"r"'
+    const bodies = [
+      `{${order},"__proto__":{"mode":"enforce"}}`,
+      `{${order},"constructor":{"prototype":{"isAdmin":true}}}`,
+      `{${order},"onBehalfOf":{"__proto__":{"name":"root"}}}`,
+      `{"kind":{"__proto__":"k"},"mode":"off","reason":"r"}`,
+      `{${order.replace('"r"', '"\\u0000\\n"')},"actor":"root"}`,
+      `[{${order}}]`,
+      '"off"',
+      'null',
+      '{',
+    ]
+    for (const verb of ['set-mode', 'release', 'run']) {
+      for (const body of bodies) {
+        const headers = { 'content-type': 'application/json' }
+        const { status } = await fetch(`${url}/v1/reconciler:${verb}`, { method: 'POST', headers, body })
+        expect({ verb, body, status }).toEqual({ verb, body, status: 400 })
+      }
+    }
+    for (const path of [
+      '/v1/reconciler:explode',
+      '/v1/reconciler/',
+      '/v1/admin',
+      '/v1/admin/events/..',
+      '/v1/admin/keys',
+    ]) {
+      expect({ path, status: (await server.ask('POST', path)).status }).toEqual({
+        path,
+        status: expect.toSatisfy((status) => status === 404 || status === 405),
+      })
+    }
+    for (const query of [
+      'after=__proto__',
+      'after=1&after=2',
+      'after=99999999999999999999',
+      'limit=-1',
+      '__proto__=x',
+    ]) {
+      expect(await get(`/v1/admin/events?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid_command' } })
+    }
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBe(undefined)
+    await assertUntouched(server, end)
+  })
+
   test('for many values at once stays within its bounds', async () => {
     const { post } = await served()
     const members = { mode: 'all', ids: Array.from({ length: 10_001 }, (_, i) => String(i)) }
