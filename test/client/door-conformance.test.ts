@@ -91,7 +91,7 @@ const COMMANDS: Readonly<Record<string, Case>> = {
         { traceparent: '' },
       ]
       for (const each of options) all.push(await told(() => door.send(ACME, command, each as SendOptions)))
-      for (const owner of ['', 'x'.repeat(129), 'a\u0000b', 'ü'.repeat(65)]) {
+      for (const owner of ['', 'x'.repeat(129), 'a\u0000b', 'ü'.repeat(65), 'a\ud800']) {
         all.push(await told(() => door.send({ workspace: 'w', owner }, command)))
         all.push(await told(() => door.send({ workspace: owner, owner: 'acme' }, command)))
       }
@@ -195,6 +195,7 @@ const QUESTIONS: Readonly<Record<string, Case>> = {
         all.push(await told(() => door.outcome(ACME, id)))
         all.push(await told(() => door.history(ACME, id)))
       }
+      all.push(await told(() => door.snapshot(ACME, 'a\ud800')), await told(() => door.history(ACME, 'a\ud800')))
       const elsewhere = { workspace: 'w', owner: 'nobody' }
       all.push(await told(() => door.snapshot(elsewhere, 'a')), await told(() => door.outcome(elsewhere, 'a')))
       all.push(await told(() => door.history(elsewhere, 'a')), await told(() => door.overview(elsewhere)))

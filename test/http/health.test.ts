@@ -18,7 +18,7 @@ describe('H3: health', () => {
     expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
     await post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
     await expect
-      .poll(() => get('/readyz?verbose'), { timeout: 20_000 })
+      .poll(() => get('/readyz?verbose'), { timeout: 30_000 })
       .toMatchObject({
         status: 200,
         body: {
@@ -96,7 +96,7 @@ describe('metrics', () => {
       )
     }
     await expect
-      .poll(async () => (await seen()).get('verdict_operations{kind="export",status="completed"}'), { timeout: 20_000 })
+      .poll(async () => (await seen()).get('verdict_operations{kind="export",status="completed"}'), { timeout: 30_000 })
       .toBe(1)
     const metrics = await seen()
     expect(Object.fromEntries(metrics)).toMatchObject({
@@ -114,7 +114,7 @@ describe('metrics', () => {
     expect(metrics.get('verdict_append_seconds_count')).toBeGreaterThan(0)
     await expect
       .poll(async () => (await seen()).get('verdict_transitions_total{kind="export",transition="completed"}'), {
-        timeout: 20_000,
+        timeout: 30_000,
       })
       .toBe(1)
     expect((await seen()).has('verdict_run_time_seconds{kind="export",quantile="0.99"}')).toBe(true)
