@@ -10,7 +10,7 @@ export default defineConfig({
     // For what hangs: conditions have 30 seconds each, and a machine that others use starts processes and threads slowly.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    globalSetup: ['test/support/state-directory.ts'],
+    globalSetup: ['test/support/state-directory.ts', 'test/support/built-monitor.ts'],
     reporters: ['default', new ClosingLineReporter()],
   },
 })

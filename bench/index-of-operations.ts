@@ -3,6 +3,7 @@
  * hundred under way, some of those silent, some of the ended ones failed, reconciled or contradicted. Folded from events by
  * the projector, as a rebuild does it.
  */
+import type { Checkpoint } from '../projections/checkpoint.ts'
 import { OPERATION_INDEX } from '../projections/operation-index.ts'
 import type { ProjectedEvent } from '../projections/projection.ts'
 import { Projector } from '../projections/projector.ts'
@@ -21,11 +22,16 @@ const MINUTE_MS = 60_000
 const BATCH_EVENTS = 5_000
 const START = { logId: 'log', timeline: 1, position: 0n, hash: '' }
 
-/** Builds the file with so many operations; the same ones each time. */
-export function buildIndexOfOperations(file: string, operations: number): void {
+/**
+ * Builds the file with so many operations; the same ones each time. `end`: a place in a real log that a follower is to go on
+ * from, though it has none of these operations.
+ */
+export function buildIndexOfOperations(file: string, operations: number, end?: Checkpoint): void {
   const database = openReadDatabase(file)
   try {
-    const generation = database.begin(OPERATION_INDEX, 'building', START, INDEX_NOW)
+    const { logId, timeline } = end ?? START
+    const start = { ...START, logId, timeline }
+    const generation = database.begin(OPERATION_INDEX, 'building', start, INDEX_NOW)
     const projector = new Projector({ database, projection: OPERATION_INDEX, generation, onPoison: 'stop' })
     const random = seededRandom(42)
     const revisions = new Map<string, number>()
@@ -33,7 +39,7 @@ export function buildIndexOfOperations(file: string, operations: number): void {
     let position = 0n
     const project = () => {
       const items = events.map((event) => ({ type: 'event', event }) as const)
-      projector.project(items, { ...START, position, hash: `h${position}` }, INDEX_NOW)
+      projector.project(items, { ...start, position, hash: `h${position}` }, INDEX_NOW)
       events = []
     }
     for (let i = 0; i < operations; i++) {
@@ -51,6 +57,7 @@ export function buildIndexOfOperations(file: string, operations: number): void {
       if (events.length >= BATCH_EVENTS) project()
     }
     project()
+    if (end !== undefined) projector.project([], end, INDEX_NOW)
     for (const step of database.finishing(OPERATION_INDEX, generation.generation)) step()
     database.serve(OPERATION_INDEX, { generation: generation.generation, checkpoint: projector.checkpoint })
     database.connection.pragma('wal_checkpoint(TRUNCATE)')

@@ -5,23 +5,29 @@
  *     close: drained -> signs of life written, log closed (the door)
  */
 import type { AddressInfo } from 'node:net'
+import { type AdminOfNode, adminOf } from './admin-of-node.ts'
 import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
-import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
-import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
+import { type ApiKey, addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
+import { type Authentication, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { answeredOrThrow } from './http/commands.ts'
+import { anyOf } from './http/credential.ts'
+import { DeniedActions } from './http/denied-actions.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
 import { jsonWebTokens, type TokenOptions, tokenOptionsSchema } from './http/json-web-tokens.ts'
 import { Metrics } from './http/metrics.ts'
+import { monitorFiles } from './http/monitor-files.ts'
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { type SessionParts, Sessions } from './http/sessions.ts'
 import { traces } from './http/traces.ts'
 import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
+import { reconcilerOf } from './reconciler-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
 
@@ -59,23 +65,39 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, authentication = {}, ...opening } = options
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
-  const authenticate = authenticationOf(authentication, host, log)
+  const { clock = SYSTEM_CLOCK } = options
+  const sessions = { settings, now: () => clock.now(), monotonicNow: () => clock.monotonicNow() }
+  let admin: AdminOfNode | undefined
+  const callers = { onKeysRead: (keys: readonly ApiKey[]) => void admin?.keysSeen(keys), sessions }
+  const authenticating = authenticationOf(authentication, host, log, callers)
   // Of a log on a server the file of webhooks has to be named.
   const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
+  const record = adminOf(node, clock, (...args) => log.warn(...args))
+  admin = record
+  const denials = new DeniedActions({ record: record.denied, clock, warn: (...args) => log.warn(...args) })
+  const release = async () => {
+    await denials.end()
+    await record.end()
+    await node.door.close()
+  }
   try {
-    const standing = new NodeStanding(node, options.reconciler !== false)
+    if (authentication.keys !== undefined) record.keysSeen(readKeys(authentication.keys))
+    const standing = new NodeStanding(node, options.reconciler !== false, clock)
     const metrics = new Metrics(standing)
     const server = await createServer({
       door: metrics.observed(node.door),
       events: node.events,
+      reconciler: reconcilerOf(node, standing),
+      adminEvents: record.events,
+      denials,
       settings,
       log,
-      authenticate,
+      authentication: authenticating,
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
-      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described],
+      plugins: [traces, requestLog, metrics.routes(), healthRoutes(standing), described, monitorFiles()],
     })
     const address = await server.listen({ host, port })
     if (options.reconciler !== false) node.reconciler.start()
@@ -85,35 +107,49 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       address,
       url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
       close() {
-        closing ??= server.drain().finally(() => node.door.close())
+        closing ??= server.drain().finally(release)
         return closing
       },
       force: () => server.force(),
     }
   } catch (error) {
-    await node.door.close()
+    await release()
     throw error
   }
 }
 
+interface CallerParts {
+  /** Told of the keys each time that their file was read. */
+  readonly onKeysRead: (keys: readonly ApiKey[]) => void
+  readonly sessions: Omit<SessionParts, 'credential'>
+}
+
 /** Throws SettingsError: an address that others reach is never open to everybody. */
-function authenticationOf({ keys, jwt }: AuthenticationOptions, host: string, log: Logger): Authenticate {
+function authenticationOf(
+  { keys, jwt }: AuthenticationOptions,
+  host: string,
+  log: Logger,
+  { onKeysRead, sessions }: CallerParts,
+): Authentication {
   const credentials = [
-    ...(keys === undefined ? [] : [keysOf(keys, log)]),
+    ...(keys === undefined ? [] : [keysOf(keys, log, onKeysRead)]),
     ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
   ]
-  if (credentials.length > 0) return authenticatedBy(credentials)
+  if (credentials.length > 0) {
+    return authenticatedBy(credentials, new Sessions({ ...sessions, credential: anyOf(credentials) }))
+  }
   if (isLoopback(host)) return openToEverybody()
   throw new SettingsError(
     `${host} can be reached by others, and nobody would have to say who he is: make a key with "verdict keys add", name a jwt issuer, or serve 127.0.0.1`,
   )
 }
 
-function keysOf(path: string, log: Logger) {
+function keysOf(path: string, log: Logger, onRead: (keys: readonly ApiKey[]) => void) {
   // A file that can't be used stops the start with a sentence.
   readKeys(path)
   return apiKeys({
     path,
+    onRead,
     monotonicNow: () => SYSTEM_CLOCK.monotonicNow(),
     warn: (message) => log.error({ path }, `nobody is let in by a key: ${message}`),
   })

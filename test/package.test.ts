@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -54,6 +55,7 @@ describe('the packed package', () => {
     const source = path.join(folder, 'source')
     mkdirSync(source)
     succeed(HOUSE, path.join(BIN, 'tsc'), '-p', 'tsconfig.build.json', '--outDir', path.join(source, 'dist'))
+    cpSync(path.join(HOUSE, 'dist/monitor'), path.join(source, 'dist/monitor'), { recursive: true })
     for (const file of PAGES) copyFileSync(path.join(HOUSE, file), path.join(source, file))
     const tarball = succeed(source, 'npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder).trim()
 
@@ -70,11 +72,14 @@ describe('the packed package', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('holds the built program, its types and the licence, and nothing else', () => {
+  test('holds the built program, its types, the monitor and the licence, and nothing else', () => {
     const files = readdirSync(packed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(packed, path.join(entry.parentPath, entry.name)))
-    expect(files.filter((file) => !/^dist\/(src|projections)\/.*\.(js|d\.ts)$/.test(file)).sort()).toEqual(PAGES)
+    const isBuilt = (file: string) => /^dist\/(src|projections)\/.*\.(js|d\.ts)$/.test(file)
+    const isOfMonitor = (file: string) => /^dist\/monitor\/(index\.html|assets\/[\w-]+\.(js|css|svg))$/.test(file)
+    expect(files.filter((file) => !isBuilt(file) && !isOfMonitor(file)).sort()).toEqual(PAGES)
+    expect(files.filter(isOfMonitor).length).toBeGreaterThan(3)
   })
 
   test('opens its doors', () => {
@@ -114,8 +119,9 @@ describe('the packed package', () => {
       ...['serve', '--port', '0', '--json', '--data', path.join(folder, 'data')],
     ])
     onTestFinished(() => void server.kill('SIGKILL'))
-    return once(createInterface({ input: server.stdout }), 'line').then(([line]) => {
+    return once(createInterface({ input: server.stdout }), 'line').then(async ([line]) => {
       const { url } = JSON.parse(line)
+      expect(await (await fetch(url)).text()).toContain('<title>Verdict</title>')
       expect(JSON.parse(succeed(folder, path.join(BIN, 'node'), 'loaded.js', url))).toEqual({
         result: 42,
         packages: ['verdict', 'zod'],

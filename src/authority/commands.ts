@@ -109,8 +109,8 @@ export const COMMAND_SCHEMAS = {
     reasonCode: reasonCodeSchema,
     disposition: z.discriminatedUnion('type', [
       z.strictObject({ type: z.literal('fail'), error: error.optional() }),
-      z.strictObject({ type: z.literal('retry'), notBeforeAt: at }),
-      z.strictObject({ type: z.literal('cancel') }),
+      z.strictObject({ type: z.literal('retry'), notBeforeAt: at, error: error.optional() }),
+      z.strictObject({ type: z.literal('cancel'), ...reason }),
       z.strictObject({ type: z.literal('complete'), result: json.optional() }),
     ]),
   }),
@@ -225,7 +225,7 @@ function redacted(command: Command): Command {
   if ('message' in command && command.message !== undefined) written.message = withoutSecrets(command.message)
   if ('reason' in command && command.reason !== undefined) written.reason = withoutSecrets(command.reason)
   if ('error' in command && command.error !== undefined) written.error = errorWithoutSecrets(command.error)
-  if (command.type === 'ReconcileOperation' && command.disposition.type === 'fail') {
+  if (command.type === 'ReconcileOperation' && 'error' in command.disposition) {
     const { error } = command.disposition
     if (error !== undefined) written.disposition = { ...command.disposition, error: errorWithoutSecrets(error) }
   }

@@ -34,6 +34,8 @@ export interface OperationView {
   readonly lease?: { readonly epoch: number; readonly claimant?: Claimant; readonly open: boolean }
   readonly phases: readonly Phase[]
   readonly phasesCompleted: number
+  /** How many there are to complete, where its kind declares them; what was started so far is no measure. */
+  readonly phasesTotal?: number
   readonly registeredAt: number
   readonly startedAt?: number
   readonly completedAt?: number
@@ -65,7 +67,7 @@ export interface Diagnostics {
 
 /** Pure: the same operation at the same time, with the same grace, looks the same everywhere. */
 export function viewOf(operation: Operation, now: number, graceMs: number): OperationView {
-  const { id, number, kind, source, status, outcome, sequence, peer, attempt, lease, phases } = operation
+  const { id, number, kind, kindFacts, source, status, outcome, sequence, peer, attempt, lease, phases } = operation
   const { registeredAt, startedAt, completedAt, notBeforeAt, cancel, key, retryOf, input, lastError } = operation
   const judgement = judge(operation, now, graceMs)
   const reasonCode = reasonCodeOf(outcome)
@@ -103,6 +105,7 @@ export function viewOf(operation: Operation, now: number, graceMs: number): Oper
     ...(cancel === undefined ? {} : { cancel }),
     ...(key === undefined ? {} : { key }),
     ...(retryOf === undefined ? {} : { retryOf }),
+    ...(kindFacts.phases === null ? {} : { phasesTotal: kindFacts.phases.length }),
     ...(input === undefined ? {} : { input }),
     ...(reasonCode === undefined ? {} : { reason: { code: reasonCode, sentence: REASON_SENTENCES[reasonCode] } }),
     ...(error === undefined && lastError === undefined ? {} : { diagnostics }),

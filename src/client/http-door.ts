@@ -85,14 +85,14 @@ export class HttpDoor implements VerdictDoor {
     command: Readonly<Record<string, unknown>>,
     options: SendOptions = {},
   ): Promise<CommandResult> {
-    const { commandId = this.#parts.newId(), correlationId, causationId, traceparent } = options
+    const { commandId = this.#parts.newId(), correlationId, causationId, traceparent, onBehalfOf } = options
     const copied = copyJson(command, JSON_BOUNDS)
     if ('fault' in copied) return refusedHere(jsonFaultRejection(copied.fault))
     const { value } = copied
     // Which commands there are, the server knows; what is none at all would spoil those that travel with it.
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return refusedHere(unknownCommand(value))
     const sent = value as { readonly [name: string]: JsonValue } // no list, by the line above
-    const sender = { commandId, correlationId, causationId, traceparent }
+    const sender = { commandId, correlationId, causationId, traceparent, onBehalfOf }
     const entry = { workspace: registry.workspace, owner: registry.owner, ...sender, command: sent }
     try {
       if (isReport(sent)) return await this.#reports.deliver(registry, entry)
@@ -131,7 +131,7 @@ export class HttpDoor implements VerdictDoor {
     const begin = {
       method: 'POST',
       path: `${ownerPath(registry)}/waits`,
-      body: { mode, ids, runId, deadlineAt, waitId },
+      body: { mode, ids, runId, deadlineAt, waitId, onBehalfOf: options.onBehalfOf },
       headers: this.#senderHeaders(options),
     } as const
     const standing = { method: 'GET', path: `${ownerPath(registry)}${pathOf`/waits/${waitId}`}` } as const
@@ -186,7 +186,7 @@ export class HttpDoor implements VerdictDoor {
     const told = await this.#questions.ask({
       method: 'POST',
       path: `${ownerPath(registry)}:collect`,
-      body: {},
+      body: { onBehalfOf: options.onBehalfOf },
       headers,
     })
     if (told.type === 'refused') return refusable(told)

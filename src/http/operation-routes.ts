@@ -7,6 +7,8 @@ import type { LeaseCause } from '../client/door.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
 import { entryOnWire } from '../wire/monitoring-wire.ts'
 import { endedSchema, historySchema, leaseSchema, operationSchema } from '../wire/operation-wire.ts'
+import { spokenPolicySchema } from '../wire/policy-wire.ts'
+import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
 import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
@@ -16,7 +18,12 @@ import { wholeNumber } from './query-values.ts'
 
 const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
   claim: z.union([z.boolean(), COMMAND_SCHEMAS.RegisterOperation.shape.claim.unwrap()]).optional(),
+  policy: spokenPolicySchema.optional(),
+  onBehalfOf: onBehalfOfSchema,
 })
+
+/** Where the read models are not far enough to say that it is nowhere, nobody says so. */
+const NOT_HERE = ['not_found', 'ambiguous_operation', 'not_served', 'read_model_behind'] as const
 
 export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
   {
@@ -62,7 +69,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
         .meta({ description: 'Only while its owner holds it, whatever read models know.' }),
     }),
     answers: { 200: { description: 'Active or retained.', schema: operationSchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
@@ -87,7 +94,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     right: 'read',
     isWaiting: true,
     answers: { 200: { description: 'The outcome, or the status of what goes on.', schema: endedSchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
@@ -108,7 +115,7 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
     summary: 'The events of an operation, from the log',
     right: 'read',
     answers: { 200: { description: 'Oldest first.', schema: historySchema } },
-    refusals: ['not_found', 'ambiguous_operation'],
+    refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')

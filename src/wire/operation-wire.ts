@@ -55,6 +55,7 @@ export const operationSchema = z
     lease: z.looseObject({ epoch: z.int(), claimant: open(claimantSchema).optional(), open: z.boolean() }).optional(),
     phases: z.array(phaseSchema),
     phasesCompleted: z.int(),
+    phasesTotal: z.int().optional().meta({ description: 'Of kinds that declare their phases.' }),
     registeredAt: at,
     startedAt: at.optional(),
     completedAt: at.optional(),
@@ -94,7 +95,13 @@ export const historySchema = z
         type: z.string(),
         facts: z.record(z.string(), z.unknown()),
         content: z.record(z.string(), z.unknown()),
-        metadata: z.looseObject({ at, actor: z.string(), commandId: z.string(), commandType: z.string() }),
+        metadata: z.looseObject({
+          at,
+          actor: z.string(),
+          onBehalfOf: z.string().optional(),
+          commandId: z.string(),
+          commandType: z.string(),
+        }),
       }),
     ),
   })

@@ -36,6 +36,7 @@ describe('the view of an operation', () => {
         { name: 'write', status: 'pending' },
       ],
       phasesCompleted: 1,
+      phasesTotal: 2,
       registeredAt: 1_000,
       startedAt: 1_000,
       elapsedMs: 75,
@@ -63,6 +64,7 @@ describe('the view of an operation', () => {
       problemClass: 'terminal_follow_up',
     })
     expect(viewOf(operationIn(ended), 9_999, 0)).not.toHaveProperty('startedAt')
+    expect(viewOf(operationIn(ended), 9_999, 0)).not.toHaveProperty('phasesTotal')
   })
 
   const reports = [

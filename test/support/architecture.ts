@@ -202,7 +202,7 @@ export function misnamedFiles(root: string): readonly string[] {
     if (base === 'index.ts' && file !== 'src/index.ts') return [`${file}: only src/index.ts is an index.ts`]
     if (/^(types|utils|helpers)\.[cm]?[jt]s$/.test(base)) return [`${file}: a file is named after what is in it`]
     if (file.split('/').includes('common')) return [`${file}: what two rooms share has a name of its own, not "common"`]
-    if (/\.ts$/.test(base) && !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/.test(base)) {
+    if (/\.tsx?$/.test(base) && !/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.tsx?$/.test(base)) {
       return [`${file}: file names are kebab-case`]
     }
     return []

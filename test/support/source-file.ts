@@ -29,7 +29,7 @@ export type Import = { readonly line: number; readonly typeOnly: boolean } & (
 /** Every TypeScript and JavaScript file below the given folders of `root`, parsed, in the order of their paths. */
 export function sourceFiles(root: string, folders: readonly string[]): readonly SourceFile[] {
   return filesBelow(root, folders)
-    .filter((file) => /\.[cm]?[jt]s$/.test(file))
+    .filter((file) => /\.([cm]?[jt]s|tsx)$/.test(file))
     .map((file) => parseSource(file, readFileSync(path.join(root, file), 'utf8')))
 }
 
