@@ -22,7 +22,7 @@ begun=$(curl --silent --show-error --fail "$api" \
   ${VERDICT_KEY:+--header "authorization: Bearer $VERDICT_KEY"} \
   --header 'content-type: application/json' \
   --header "idempotency-key: ${VERDICT_REQUEST:-worker-$$-$(date +%s)}" \
-  --data '{"kind":"export","name":"By curl","claim":true,"policy":{"heartbeatIntervalMs":1000,"staleAfterMs":10000}}')
+  --data '{"kind":"export","name":"By curl","claim":true,"policy":{"heartbeatInterval":"1s","staleAfter":"10s"}}')
 id=$(field id <<<"$begun")
 lease=$(field leaseEpoch <<<"$begun")
 echo "began $id"

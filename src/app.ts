@@ -21,11 +21,13 @@ import type { EventReader, EventStore } from './event-store/event-store.ts'
 import { OthersTime } from './event-store/others-time.ts'
 import { OwnAppends } from './event-store/own-appends.ts'
 import type { SnapshotCache } from './event-store/snapshot-cache.ts'
+import { type Lives, livesOf } from './lives-of-node.ts'
 import { logForThreads } from './log-for-threads.ts'
 import { openLog, placeOf } from './log-of-node.ts'
 import { monitoringOf } from './monitoring-of-node.ts'
 import { livenessQuestion, type ReadModelOptions, readSideOf } from './read-side-of-node.ts'
 import { aliveMarkFile, aliveMarkInMemory } from './reconciler/alive-mark.ts'
+import { verdictNow } from './reconciler/judgement.ts'
 import type { Mode } from './reconciler/modes.ts'
 import type { PassRequest } from './reconciler/pass.ts'
 import type { PassReport } from './reconciler/pass-report.ts'
@@ -36,6 +38,7 @@ import { type RandomSource, systemRandom } from './runtime/ids.ts'
 import { createLogger } from './runtime/logger.ts'
 import { ProcessHold } from './runtime/process-hold.ts'
 import type { WarningLog } from './runtime/warning-log.ts'
+import { AdminStream } from './shell/admin-stream.ts'
 import { ReconcilerOrders } from './shell/reconciler-orders.ts'
 import { Shell } from './shell/shell.ts'
 import { LiveEvents } from './subscriptions/live-events.ts'
@@ -83,7 +86,13 @@ export class EmbeddedVerdict extends Verdict {
   readonly #ask: EmbeddedNode['ask']
 
   constructor(
-    { door, store, reconciler, reconcile, ask }: Omit<EmbeddedNode, 'events' | 'readSide' | 'onAppend'>,
+    {
+      door,
+      store,
+      reconciler,
+      reconcile,
+      ask,
+    }: Pick<EmbeddedNode, 'door' | 'store' | 'reconciler' | 'reconcile' | 'ask'>,
     defaults: VerdictDefaults = {},
   ) {
     super(door, defaults)
@@ -118,6 +127,8 @@ export class EmbeddedVerdict extends Verdict {
 export interface EmbeddedNode {
   readonly door: ServedDoor
   readonly store: EventStore
+  /** What is on record of operators and keys. */
+  readonly admin: AdminStream
   /** Not started: it passes when it is asked to, or from its start on. */
   readonly reconciler: Reconciler
   /** One pass now; the process stays for its end. */
@@ -132,6 +143,8 @@ export interface EmbeddedNode {
   readonly webhooks: (path?: string) => WebhookDesk
   /** Tells how long each append took until it was acknowledged. */
   readonly onAppend: (listener: (ms: number) => void) => void
+  /** Tells how long each flush to disk took, where the log flushes by itself. */
+  readonly onFlush: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -199,6 +212,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
       limits,
     },
   })
+  const admin = new AdminStream({ ...settings, store, clock, random, salts: randomSalts() })
   const { modes = {}, witnesses = {}, aliveMark = beside && `${beside}-alive` } = options.reconciler || {}
   const reconciler: Reconciler = new Reconciler({
     ask: (name, parameters, options) =>
@@ -223,13 +237,27 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     isReachable: () => store.health().status === 'ok',
     witnesses,
     modes,
-    orders: new ReconcilerOrders({ ...settings, store, clock, random, salts: randomSalts() }),
+    orders: new ReconcilerOrders(admin),
     log: withInfo(log),
   })
   const hold = new ProcessHold()
   const events = new LiveEvents({ reader: store, log })
   const monitoring = monitoringOf({ readSide, store, clock, unheard: () => reconciler.unheard, toldUpTo })
-  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, tell }, async () => {
+  const lives = livesOf({
+    store,
+    clock,
+    kinds,
+    stateOf: (registry) => shell.registryState(registry),
+    unheard: () => reconciler.unheard,
+    intentOf: (kind) => ({
+      mode: reconciler.modeOf(kind),
+      isHeld: reconciler.status.breakers.some((breaker) => breaker.kind === kind),
+      isAway: options.reconciler === false,
+    }),
+    verdictOf: (registry, operation, now) =>
+      verdictNow(registry, operation, { now, unheard: reconciler.unheard, fraction: fractionOf(random) }),
+  })
+  const door = embeddedDoor({ shell, store, snapshots, events, hold, monitoring, lives, tell }, async () => {
     await Promise.all([reconciler.stop(), readSide.close(), webhooks.close()])
     othersTime.close()
     release()
@@ -241,11 +269,13 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     events,
     readSide,
     webhooks: webhooks.desk,
+    admin,
     reconciler,
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
     ask: async (question, parameters, asked) =>
       readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
     onAppend: (listener) => void appendListeners.add(listener),
+    onFlush: (listener) => opened.onFlush?.(listener),
   }
 }
 
@@ -268,13 +298,14 @@ interface DoorParts {
   readonly events: LiveEvents
   readonly hold: ProcessHold
   readonly monitoring: MonitoringDoor
+  readonly lives: Lives
   /** Told how far a caller knows of the log. */
   readonly tell: (position: bigint) => void
 }
 
 /** The shell as it is, for as long as somebody waits for it; closing it closes what it stands on, in order. */
 function embeddedDoor(
-  { shell, store, snapshots, events, hold, monitoring, tell }: DoorParts,
+  { shell, store, snapshots, events, hold, monitoring, lives, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): ServedDoor {
   return {
@@ -296,6 +327,8 @@ function embeddedDoor(
     onLease: (...args) => shell.onLease(...args),
     events: (request, signal) => heldEvents(events, request, signal, hold),
     monitoring,
+    outlook: (...args) => hold.during(lives.outlook(...args)),
+    timeline: (...args) => hold.during(lives.timeline(...args)),
     async close() {
       await hold.during(closeWhatWatches())
       await hold.during(shell.close())

@@ -5,12 +5,14 @@
  *     close: drained -> signs of life written, log closed (the door)
  */
 import type { AddressInfo } from 'node:net'
+import { type AdminOfNode, adminOf } from './admin-of-node.ts'
 import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
-import { addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
+import { type ApiKey, addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
 import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { answeredOrThrow } from './http/commands.ts'
+import { DeniedActions } from './http/denied-actions.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
 import type { Host } from './http/host.ts'
@@ -23,6 +25,7 @@ import { createServer } from './http/server.ts'
 import { traces } from './http/traces.ts'
 import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
+import { reconcilerOf } from './reconciler-of-node.ts'
 import { SYSTEM_CLOCK } from './runtime/clock.ts'
 import { createLogger, type Logger } from './runtime/logger.ts'
 
@@ -60,16 +63,30 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, authentication = {}, ...opening } = options
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
-  const authenticate = authenticationOf(authentication, host, log)
+  let admin: AdminOfNode | undefined
+  const authenticate = authenticationOf(authentication, host, log, (keys) => admin?.keysSeen(keys))
   // Of a log on a server the file of webhooks has to be named.
   const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
+  const { clock = SYSTEM_CLOCK } = options
+  const record = adminOf(node, clock, (...args) => log.warn(...args))
+  admin = record
+  const denials = new DeniedActions({ record: record.denied, clock, warn: (...args) => log.warn(...args) })
+  const release = async () => {
+    await denials.end()
+    await record.end()
+    await node.door.close()
+  }
   try {
-    const standing = new NodeStanding(node, options.reconciler !== false)
+    if (authentication.keys !== undefined) record.keysSeen(readKeys(authentication.keys))
+    const standing = new NodeStanding(node, options.reconciler !== false, clock)
     const metrics = new Metrics(standing)
     const server = await createServer({
       door: metrics.observed(node.door),
       events: node.events,
+      reconciler: reconcilerOf(node, standing),
+      adminEvents: record.events,
+      denials,
       settings,
       log,
       authenticate,
@@ -86,21 +103,26 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       address,
       url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
       close() {
-        closing ??= server.drain().finally(() => node.door.close())
+        closing ??= server.drain().finally(release)
         return closing
       },
       force: () => server.force(),
     }
   } catch (error) {
-    await node.door.close()
+    await release()
     throw error
   }
 }
 
 /** Throws SettingsError: an address that others reach is never open to everybody. */
-function authenticationOf({ keys, jwt }: AuthenticationOptions, host: string, log: Logger): Authenticate {
+function authenticationOf(
+  { keys, jwt }: AuthenticationOptions,
+  host: string,
+  log: Logger,
+  onKeysRead: (keys: readonly ApiKey[]) => void,
+): Authenticate {
   const credentials = [
-    ...(keys === undefined ? [] : [keysOf(keys, log)]),
+    ...(keys === undefined ? [] : [keysOf(keys, log, onKeysRead)]),
     ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
   ]
   if (credentials.length > 0) return authenticatedBy(credentials)
@@ -110,11 +132,12 @@ function authenticationOf({ keys, jwt }: AuthenticationOptions, host: string, lo
   )
 }
 
-function keysOf(path: string, log: Logger) {
+function keysOf(path: string, log: Logger, onRead: (keys: readonly ApiKey[]) => void) {
   // A file that can't be used stops the start with a sentence.
   readKeys(path)
   return apiKeys({
     path,
+    onRead,
     monotonicNow: () => SYSTEM_CLOCK.monotonicNow(),
     warn: (message) => log.error({ path }, `nobody is let in by a key: ${message}`),
   })

@@ -26,7 +26,15 @@ const EVENT_STORE_CONTRACT = [
 ]
 
 /** Of the authority and the wire: what imports no package and costs a page next to nothing. */
-const WORDS_AND_RULES = ['src/authority/status.ts', 'src/authority/spoken-duration.ts', 'src/wire/verbs.ts']
+const WORDS_AND_RULES = [
+  'src/authority/deadlines.ts',
+  'src/authority/freshness.ts',
+  'src/authority/freshness-sentence.ts',
+  'src/authority/reason-sentences.ts',
+  'src/authority/spoken-duration.ts',
+  'src/authority/status.ts',
+  'src/wire/verbs.ts',
+]
 
 /** The import table. A room that is not built yet has its row already; a room without a row is a breach. */
 const ROOMS: Readonly<Record<string, RoomLaw>> = {
@@ -98,6 +106,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
       'src/subscriptions',
       'src/audit',
       'src/log-of-node.ts',
+      'src/lives-of-node.ts',
       'src/monitoring-of-node.ts',
       'src/read-side-of-node.ts',
       'src/log-for-threads.ts',
@@ -124,7 +133,17 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   // Composition as well: what the server tells of its node.
   'src/node-standing.ts': {
-    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/runtime', 'src/subscriptions', 'projections'],
+    packages: [],
+    node: true,
+  },
+  'src/admin-of-node.ts': {
+    imports: ['src/app.ts', ...EVENT_STORE_CONTRACT, 'src/http', 'src/runtime', 'src/shell'],
+    packages: [],
+    node: true,
+  },
+  'src/reconciler-of-node.ts': {
+    imports: ['src/app.ts', 'src/http', 'src/node-standing.ts'],
     packages: [],
     node: true,
   },
@@ -133,6 +152,8 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     imports: [
       'src/app.ts',
       'src/node-standing.ts',
+      'src/admin-of-node.ts',
+      'src/reconciler-of-node.ts',
       'src/authority',
       'src/config.ts',
       'src/http',
@@ -158,6 +179,11 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   'src/event-handler-of-log.ts': {
     imports: ['src/config.ts', 'src/event-store', 'src/log-of-node.ts', 'src/runtime', 'src/subscriptions'],
+    packages: [],
+    node: true,
+  },
+  'src/lives-of-node.ts': {
+    imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'],
     packages: [],
     node: true,
   },

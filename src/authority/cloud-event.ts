@@ -51,7 +51,7 @@ const SEQUENCE_DIGITS = 16
 
 export function cloudEventOf(placed: PlacedEvent, prefix: string = CLOUD_EVENT_PREFIX): CloudEvent {
   const { logId, position, workspace, owner, revision, event, metadata } = placed
-  const { at, actor, commandId, correlationId, causationId, traceparent } = metadata
+  const { at, actor, onBehalfOf, commandId, correlationId, causationId, traceparent } = metadata
   return {
     specversion: '1.0',
     id: String(position),
@@ -65,6 +65,7 @@ export function cloudEventOf(placed: PlacedEvent, prefix: string = CLOUD_EVENT_P
     workspace,
     owner,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onbehalfof: onBehalfOf }),
     commandid: commandId,
     ...(correlationId === undefined ? {} : { correlationid: correlationId }),
     ...(causationId === undefined ? {} : { causationid: causationId }),

@@ -38,14 +38,14 @@ export function reconcile(
       }
       const { notBeforeAt } = disposition
       const facts = { id, number, attempt: operation.attempt, notBeforeAt, reconciliation }
-      return { type: 'AttemptLost', facts, content: { error: sentence(reasonCode) } }
+      return { type: 'AttemptLost', facts, content: { error: disposition.error ?? sentence(reasonCode) } }
     }
     case 'cancel':
       if (operation.cancel === undefined) return dispositionRefused(operation, command, 'no cancel was requested')
       return {
         type: 'OperationCancelled',
         facts: { id, number, sequence, reconciliation },
-        content: reasonOf(operation),
+        content: reasonOf(disposition.reason === undefined ? operation.cancel : disposition),
       }
     case 'complete': {
       const witnessed = evidence.rule === 'witness' && evidence.witness === 'completed'
@@ -90,6 +90,6 @@ function sentence(reasonCode: ReasonCode): OperationError {
   return { message: REASON_SENTENCES[reasonCode], code: reasonCode }
 }
 
-function reasonOf({ cancel }: Operation): { readonly reason?: string } {
-  return cancel?.reason === undefined ? {} : { reason: cancel.reason }
+function reasonOf({ reason }: { readonly reason?: string }): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
 }

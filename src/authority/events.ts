@@ -293,6 +293,8 @@ export const metadataSchema = z.strictObject({
   at,
   /** The authenticated principal. */
   actor: z.string(),
+  /** For whom the actor says he acts: his word, which gives no right and never stands in his place. */
+  onBehalfOf: z.string().optional(),
   correlationId: z.string().optional(),
   causationId: z.string().optional(),
   traceparent: z.string().optional(),

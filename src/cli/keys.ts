@@ -1,5 +1,6 @@
 /** `verdict keys`: who may call a server. */
 import { mkdirSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import { addKey, EVERY_WORKSPACE, ROLES, readKeys, revokeKey } from '../serve.ts'
 import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
@@ -16,7 +17,7 @@ Usage: verdict keys add NAME --role ROLE [--role ROLE] [--workspace WORKSPACE] |
 
 Roles: viewer reads; service registers and works; operator ends what others run as well; auditor reads all that was done;
 admin may everything. A key holds its roles in the workspaces named, "default" where none is, "*" being all of them. A server
-that runs sees what changed within a second.
+that runs sees what changed within a second, and puts it on record in the log, with who did it: GET /v1/admin/events.
 
 Options:
   --keys FILE       default: keys.json in the folder of the log (VERDICT_KEYS)
@@ -64,7 +65,7 @@ export async function keys(args: readonly string[]): Promise<number> {
         const workspaces = values.workspace.length === 0 ? ['default'] : values.workspace
         const grants = workspaces.map((workspace) => ({ workspace, roles }))
         if (values.keys === undefined && place.folder !== undefined) mkdirSync(place.folder, { recursive: true })
-        const { key, text } = addKey(file, { name: subject, grants, now: Date.now() })
+        const { key, text } = addKey(file, { name: subject, grants, now: Date.now(), by: userInfo().username })
         process.stdout.write(values.json ? `${JSON.stringify({ id: key.id, key: text })}\n` : `${text}\n`)
         process.stderr.write(`verdict: key ${key.id} of ${key.name}; it is not shown again\n`)
         return 0
@@ -76,7 +77,7 @@ export async function keys(args: readonly string[]): Promise<number> {
       }
       case 'revoke': {
         if (subject === undefined) throw new UsageError('keys revoke wants the ID of a key')
-        const revoked = revokeKey(file, subject, Date.now())
+        const revoked = revokeKey(file, subject, Date.now(), userInfo().username)
         process.stderr.write(
           revoked === undefined ? `verdict: there is no key ${subject}\n` : `verdict: key ${subject} is good no more\n`,
         )

@@ -29,7 +29,7 @@ ${STORE_HELP}
   --limit N          end N operations at most
   --dry-run          judge and count, change nothing
   --without-grace    count all silence, also that in which no process could have heard anybody
-  --mode KIND=MODE   enforce (act), observe (judge and count, change nothing) or off; may be given again
+  --mode KIND=MODE   enforce (act), observe (judge and count, change nothing) or off; may be given again; the kind * is every kind
   --release KIND     end them also where so many of this kind seem dead by now that the breaker holds; may be given again
   --reason TEXT      why; wanted with --mode and --release
   --actor NAME       who says so; default: the user of this process
@@ -80,6 +80,7 @@ export async function reconcile(args: readonly string[]): Promise<number> {
     ...limited(values.limit),
     dryRun: values['dry-run'],
     withoutGrace: values['without-grace'],
+    onBehalfOf: userInfo().username,
   }
   const orders = ordersOf(values)
   const { location } = storePlace(values)

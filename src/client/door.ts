@@ -5,6 +5,7 @@
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
 import type { Command } from '../authority/commands.ts'
 import type { Outcome } from '../authority/operation.ts'
+import type { OperationOutlook } from '../authority/outlook.ts'
 import type {
   CompletionPage,
   CompletionsRequest,
@@ -21,6 +22,7 @@ import type {
   WaitStanding,
 } from '../authority/questions.ts'
 import type { PresentStatus } from '../authority/status.ts'
+import type { OperationTimeline } from '../authority/timeline.ts'
 import type { WaitView } from '../authority/wait-view.ts'
 import type { MonitoringDoor } from './monitoring-door.ts'
 
@@ -28,6 +30,8 @@ export interface SendOptions {
   /** 1-128 bytes; the same id and the same command have one effect and one answer. Minted where none is given. */
   readonly commandId?: string
   readonly actor?: string
+  /** For whom the actor says he acts: stored and shown beside him, never in his place. */
+  readonly onBehalfOf?: string
   readonly correlationId?: string
   readonly causationId?: string
   readonly traceparent?: string
@@ -90,6 +94,10 @@ export interface ServedDoor extends VerdictDoor {
     wait: string | WaitView,
     signal?: AbortSignal,
   ): Promise<Refusable<WaitStanding>>
+  /** What is ahead of an operation; undefined for one that the log does not know. `number` names an earlier life of the id. */
+  outlook(registry: RegistryAddress, id: string, number?: number): Promise<OperationOutlook | undefined>
+  /** Its life in time, read from the log; undefined for one that the log does not know. */
+  timeline(registry: RegistryAddress, id: string, number?: number): Promise<OperationTimeline | undefined>
 }
 
 export type EventsAnswer =

@@ -1,25 +1,14 @@
-/** Durations as people write them: a number of milliseconds, or a text such as '90s', '2m', '1h 30m'. */
+/** Durations and moments of the API, in whole milliseconds. */
+import { DURATION_EXPECTED, type Duration, durationIn, MS_OF_UNIT } from '../wire/duration-wire.ts'
 import { invalidInput } from './operation-errors.ts'
 
-export type Duration = number | string
-
-const MS_OF: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const EXPECTED = "milliseconds as a whole number from 0, or a text such as '90s', '2m', '1h 30m'"
+export type { Duration }
 
 /** Whole milliseconds. Throws OperationRejected (`invalid_command`) that names the path. */
 export function durationMs(value: unknown, path: string): number {
-  const ms = typeof value === 'string' ? parsed(value) : value
-  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms
-  throw invalidInput(path, EXPECTED, value)
-}
-
-function parsed(text: string): number | undefined {
-  if (!/^\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)\s*)+$/.test(text)) return undefined
-  let ms = 0
-  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)/g)) {
-    ms += Number(amount) * (MS_OF[unit] ?? Number.NaN)
-  }
-  return Math.round(ms)
+  const ms = durationIn(value)
+  if (ms !== undefined) return ms
+  throw invalidInput(path, DURATION_EXPECTED, value)
 }
 
 /** A moment: a Date, or epoch milliseconds. */
@@ -36,7 +25,7 @@ export function momentMs(value: unknown, path: string): number {
 export function writtenDuration(ms: number): string {
   const parts: string[] = []
   let rest = ms
-  for (const [unit, unitMs] of Object.entries(MS_OF).reverse()) {
+  for (const [unit, unitMs] of Object.entries(MS_OF_UNIT).reverse()) {
     const amount = Math.floor(rest / unitMs)
     if (amount > 0) parts.push(`${amount}${unit}`)
     rest -= amount * unitMs

@@ -1,9 +1,10 @@
 /** Kinds of operations in the words of the API: durations as people write them, as in the policy of one operation. */
 import { KIND_FACT_NAMES, type KindDefinition } from '../authority/kinds.ts'
 import type { PolicyBounds } from '../authority/lifecycle-policy.ts'
+import { DURATION_NAMES } from '../wire/policy-wire.ts'
 import { type Duration, durationMs } from './durations.ts'
 import { invalidInput } from './operation-errors.ts'
-import { DURATION_NAMES, type PolicyOptions, policyOf } from './policy-options.ts'
+import { type PolicyOptions, policyOf } from './policy-options.ts'
 
 type DurationOption = keyof { [K in keyof PolicyOptions as Duration extends PolicyOptions[K] ? K : never]: true }
 
@@ -40,8 +41,8 @@ function boundsOf(bounds: NonNullable<KindOptions['bounds']>): PolicyBounds {
   if (typeof bounds !== 'object' || bounds === null) throw invalidInput('bounds', 'an object', bounds)
   return Object.fromEntries(
     Object.entries(bounds).map(([name, bound]) => {
-      if (!DURATION_NAMES.has(name))
-        throw invalidInput(`bounds.${name}`, `one of ${[...DURATION_NAMES].join(', ')}`, name)
+      if (!DURATION_NAMES.includes(name))
+        throw invalidInput(`bounds.${name}`, `one of ${DURATION_NAMES.join(', ')}`, name)
       return [`${name}Ms`, boundOf(bound, `bounds.${name}`)]
     }),
   )

@@ -1,5 +1,6 @@
 /** A policy in the words of the API: durations without a unit in the name, written as people write them. */
-import { type Duration, durationMs } from './durations.ts'
+import { DURATION_NAMES, QUEUE_DURATIONS, spokenPolicy } from '../wire/policy-wire.ts'
+import type { Duration } from './durations.ts'
 import { invalidInput } from './operation-errors.ts'
 
 /** Any part of an operation's policy; the rest is its kind's. null switches a rule off. */
@@ -40,60 +41,30 @@ export interface PolicyOptions {
   } | null
 }
 
-/** The durations of a policy, under the names of the API. */
-export const DURATION_NAMES: ReadonlySet<string> = new Set([
-  'provisioningTimeout',
-  'startGrace',
-  'heartbeatInterval',
-  'lateAfter',
-  'staleAfter',
-  'progressTimeout',
-  'maxRuntime',
-  'cancelGrace',
-  'retireTimeout',
-  'reconcileDelay',
-])
-const BACKOFF_DURATIONS = new Set(['initial', 'max'])
-const QUEUE_DURATIONS = new Set(['retryAfter', 'safetyMargin', 'workerStopWait', 'jobTimeout'])
-
 /** The policy field of a registration. Throws OperationRejected that names the path of what is wrong. */
 export function policyOf(policy: PolicyOptions | 'none'): unknown {
   if (policy === 'none') return policy
-  return fieldsOf(policy, 'policy', DURATION_NAMES, (name, value) => {
-    if (name === 'retry') return retryOf(value)
-    if (name === 'queue') {
-      return value === null ? null : fieldsOf(value, 'policy.queue', QUEUE_DURATIONS, refuse('policy.queue'))
-    }
-    return refuse('policy')(name)
-  })
-}
-
-function retryOf(retry: unknown): unknown {
-  return fieldsOf(retry, 'policy.retry', new Set(), (name, value) => {
-    if (name !== 'backoff') return value
-    return fieldsOf(value, 'policy.retry.backoff', BACKOFF_DURATIONS, (_, other) => other)
-  })
-}
-
-function refuse(path: string): (name: string) => never {
-  return (name) => {
-    throw invalidInput(`${path}.${name}`, 'no such field', name)
+  const { retry, queue } = named(policy, 'policy', [...DURATION_NAMES, 'retry', 'queue'])
+  // What else a retry or its backoff may have is the border's to judge.
+  if (retry !== undefined) {
+    const { backoff } = objectAt(retry, 'policy.retry')
+    if (backoff !== undefined) objectAt(backoff, 'policy.retry.backoff')
   }
+  if (queue !== undefined && queue !== null) named(queue, 'policy.queue', QUEUE_DURATIONS)
+  const spoken = spokenPolicy(policy)
+  if ('fault' in spoken) throw invalidInput(spoken.fault.path, spoken.fault.expected, spoken.fault.got)
+  return spoken.policy
 }
 
-/** Durations get their unit and their name; the others are the border's to judge. */
-function fieldsOf(
-  options: unknown,
-  path: string,
-  durations: ReadonlySet<string>,
-  other: (name: string, value: unknown) => unknown,
-): Readonly<Record<string, unknown>> {
-  if (typeof options !== 'object' || options === null) throw invalidInput(path, 'an object', options)
-  const fields: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    if (!durations.has(name)) fields[name] = other(name, value)
-    else fields[`${name}Ms`] = value === null ? null : durationMs(value, `${path}.${name}`)
+function named(given: unknown, path: string, names: readonly string[]): Readonly<Record<string, unknown>> {
+  const fields = objectAt(given, path)
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined && !names.includes(name)) throw invalidInput(`${path}.${name}`, 'no such field', name)
   }
   return fields
+}
+
+function objectAt(given: unknown, path: string): Readonly<Record<string, unknown>> {
+  if (typeof given !== 'object' || given === null) throw invalidInput(path, 'an object', given)
+  return given as Readonly<Record<string, unknown>>
 }

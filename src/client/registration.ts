@@ -1,4 +1,5 @@
 /** What a caller says of an operation when it begins, and the command that this becomes. */
+import type { CallOptions } from './command-sender.ts'
 import { type Moment, momentMs } from './durations.ts'
 import { invalidInput } from './operation-errors.ts'
 import { type PolicyOptions, policyOf } from './policy-options.ts'
@@ -9,7 +10,7 @@ export interface AddressOptions {
   readonly owner?: string
 }
 
-export interface RegisterOptions<I = unknown> extends AddressOptions {
+export interface RegisterOptions<I = unknown> extends AddressOptions, Omit<CallOptions, 'actor'> {
   /** Minted when not given. */
   readonly id?: string
   /** At most one active operation of an owner per key: a second registration joins it. */
@@ -30,8 +31,6 @@ export interface RegisterOptions<I = unknown> extends AddressOptions {
   readonly retryOf?: { readonly id: string; readonly number: number }
   /** Results of phases that need not run again, by name. */
   readonly phaseResults?: Readonly<Record<string, unknown>>
-  /** The same id and the same options have one effect and one answer. Minted when not given. */
-  readonly commandId?: string
 }
 
 /** Fields that this file does not know travel as they are, for the border to refuse by name. */
@@ -41,7 +40,8 @@ export function registrationOf(
   claim?: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   if (typeof options !== 'object' || options === null) throw invalidInput('options', 'an object', options)
-  const { workspace: _workspace, owner: _owner, commandId: _commandId, policy, notBefore, ...fields } = options
+  const { workspace: _workspace, owner: _owner, policy, notBefore, ...rest } = options
+  const fields = Object.fromEntries(Object.entries(rest).filter(([name]) => !isSenderOption(name)))
   return {
     ...fields,
     ...(notBefore === undefined ? {} : { notBeforeAt: momentMs(notBefore, 'notBefore') }),
@@ -50,4 +50,16 @@ export function registrationOf(
     type: 'RegisterOperation',
     kind,
   }
+}
+
+/** How its command is sent. */
+export function callingOf(options: RegisterOptions): CallOptions {
+  const said = SENDER_OPTIONS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const]))
+  return Object.fromEntries(said)
+}
+
+const SENDER_OPTIONS = ['commandId', 'onBehalfOf', 'correlationId', 'causationId', 'traceparent'] as const
+
+function isSenderOption(name: string): boolean {
+  return SENDER_OPTIONS.some((one) => one === name)
 }

@@ -22,7 +22,7 @@ import { OperationHandle } from './operation-handle.ts'
 import type { AttemptFunction } from './operation-runner.ts'
 import { type FirstOutcome, type Waited, type WaitOptions, waitForAll, waitForAny } from './operation-waits.ts'
 import { OwnerOperations } from './owner-operations.ts'
-import { type AddressOptions, type RegisterOptions, registrationOf } from './registration.ts'
+import { type AddressOptions, callingOf, type RegisterOptions, registrationOf } from './registration.ts'
 import { RunningAttempts } from './running-attempts.ts'
 
 /** What every call means where it does not say otherwise. */
@@ -94,7 +94,10 @@ export class Verdict implements AsyncDisposable {
     const commandId = options.commandId ?? sender.newCommandId()
     const claimant = this.#claimant(commandId)
     const claim = claimant === undefined ? {} : { claimant }
-    const answer = await sender.send(registrationOf(kind, registration, claim), { commandId })
+    const answer = await sender.send(registrationOf(kind, registration, claim), {
+      ...callingOf(registration),
+      commandId,
+    })
     const lease = await leaseOf(sender, answer, options.phaseResults !== undefined)
     if (lease === undefined) return handleOf(sender, answer, commandId)
     if (run === undefined) return handleOf(sender, answer, commandId, lease)
@@ -135,7 +138,7 @@ export class Verdict implements AsyncDisposable {
   async register(kind: string, options: RegisterOptions = {}): Promise<OperationHandle> {
     const sender = this.#sender(given(options))
     const commandId = options.commandId ?? sender.newCommandId()
-    const answer = await sender.send(registrationOf(kind, options), { commandId })
+    const answer = await sender.send(registrationOf(kind, options), { ...callingOf(options), commandId })
     return handleOf(sender, answer, commandId)
   }
 

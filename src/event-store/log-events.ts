@@ -5,6 +5,8 @@
 import { z } from 'zod'
 import { type EventMetadata, RULESET } from '../authority/events.ts'
 
+const grantsSchema = z.array(z.strictObject({ workspace: z.string(), roles: z.array(z.string()) }))
+
 export const LOG_EVENT_SCHEMAS = {
   /** Event 0 of `admin`: which log this is. A restore raises the timeline. */
   LogOpened: {
@@ -23,6 +25,33 @@ export const LOG_EVENT_SCHEMAS = {
     version: 1,
     facts: z.strictObject({ kind: z.string() }),
     content: z.strictObject({ reason: z.string() }),
+  },
+  /** In `admin`: a key of callers is good from now on, with these roles. Neither the key nor its hash is in it. */
+  ApiKeyCreated: {
+    version: 1,
+    facts: z.strictObject({ keyId: z.string(), grants: grantsSchema, createdAt: z.int() }),
+    content: z.strictObject({ name: z.string() }),
+  },
+  /** In `admin`: the same key has other roles from now on. */
+  ApiKeyGrantsChanged: {
+    version: 1,
+    facts: z.strictObject({ keyId: z.string(), grants: grantsSchema }),
+    content: z.strictObject({ name: z.string() }),
+  },
+  /** In `admin`: the key is good no more. */
+  ApiKeyRevoked: {
+    version: 1,
+    facts: z.strictObject({ keyId: z.string(), revokedAt: z.int().optional() }),
+    content: z.strictObject({ name: z.string() }),
+  },
+  /**
+   * In `admin`: its actor lacked the right to what operators, auditors and administrators do. `attempts` of the same action from
+   * `fromAt` to its `at`; what was asked for last stands in the content. `*` stands for all further actions of a minute.
+   */
+  OperatorActionDenied: {
+    version: 1,
+    facts: z.strictObject({ action: z.string(), right: z.string(), attempts: z.int().min(1), fromAt: z.int() }),
+    content: z.strictObject({ workspace: z.string(), path: z.string() }),
   },
   /** In `cursors-<workspace>/<owner>`: how far the named consumer has confirmed the owner's completions. */
   CursorMoved: {
@@ -49,6 +78,13 @@ export interface RecordedLogEvent {
 }
 
 /** The metadata of an event that the log writes on its own account, or on that of somebody who may. */
-export function logEventMetadata(commandType: string, commandId: string, at: number, actor = 'verdict'): EventMetadata {
-  return { commandId, commandType, commandDigest: '', index: 0, count: 1, at, actor, ruleset: RULESET }
+export function logEventMetadata(
+  commandType: string,
+  commandId: string,
+  at: number,
+  actor = 'verdict',
+  onBehalfOf?: string,
+): EventMetadata {
+  const sender = onBehalfOf === undefined ? { actor } : { actor, onBehalfOf }
+  return { commandId, commandType, commandDigest: '', index: 0, count: 1, at, ...sender, ruleset: RULESET }
 }

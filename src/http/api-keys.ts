@@ -24,6 +24,9 @@ const keySchema = z.strictObject({
   grants: z.array(z.strictObject({ workspace: z.string().min(1), roles: z.array(z.enum(ROLES)).min(1) })).min(1),
   createdAt: z.int(),
   revokedAt: z.int().optional(),
+  /** Users of the machine on which it was done: for the record. */
+  createdBy: nameText.optional(),
+  revokedBy: nameText.optional(),
 })
 const fileSchema = z.strictObject({ version: z.literal(1), keys: z.array(keySchema) })
 export type ApiKey = Readonly<z.infer<typeof keySchema>>
@@ -42,12 +45,29 @@ export function readKeys(path: string): readonly ApiKey[] {
 /** A new key, in the file; its text is nowhere else. */
 export function addKey(
   path: string,
-  { name, grants, now }: { readonly name: string; readonly grants: readonly Grant[]; readonly now: number },
+  {
+    name,
+    grants,
+    now,
+    by,
+  }: {
+    readonly name: string
+    readonly grants: readonly Grant[]
+    readonly now: number
+    readonly by?: string
+  },
 ): { readonly key: ApiKey; readonly text: string } {
   const keys = readKeys(path)
   const id = randomBytes(ID_BYTES).toString('hex')
   const secret = randomBytes(SECRET_BYTES).toString('base64url')
-  const parsed = keySchema.safeParse({ id, name, hash: hashOf(secret), grants, createdAt: now })
+  const parsed = keySchema.safeParse({
+    id,
+    name,
+    hash: hashOf(secret),
+    grants,
+    createdAt: now,
+    ...(by === undefined ? {} : { createdBy: by }),
+  })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw new KeyFileError(`a key needs another ${issue?.path.join('.') ?? 'shape'}: ${issue?.message ?? 'not valid'}`)
@@ -57,11 +77,11 @@ export function addKey(
 }
 
 /** The key as it is now; undefined where there is none of this id. Twice is once. */
-export function revokeKey(path: string, id: string, now: number): ApiKey | undefined {
+export function revokeKey(path: string, id: string, now: number, by?: string): ApiKey | undefined {
   const keys = readKeys(path)
   const found = keys.find((key) => key.id === id)
   if (found === undefined || found.revokedAt !== undefined) return found
-  const revoked = { ...found, revokedAt: now }
+  const revoked = { ...found, revokedAt: now, ...(by === undefined ? {} : { revokedBy: by }) }
   write(
     path,
     keys.map((key) => (key === found ? revoked : key)),
@@ -74,10 +94,12 @@ export interface ApiKeysParts {
   /** Epoch ms that never step back. */
   readonly monotonicNow: () => number
   readonly warn: (message: string) => void
+  /** Told all of them when the file was read, revoked ones as well. */
+  readonly onRead: (keys: readonly ApiKey[]) => void
 }
 
 /** Knows the keys of a file. A file that can't be read any more lets nobody in. */
-export function apiKeys({ path, monotonicNow, warn }: ApiKeysParts): Credential {
+export function apiKeys({ path, monotonicNow, warn, onRead }: ApiKeysParts): Credential {
   let known = new Map<string, ApiKey>()
   let seen = ''
   let lookAt = Number.NEGATIVE_INFINITY
@@ -98,8 +120,10 @@ export function apiKeys({ path, monotonicNow, warn }: ApiKeysParts): Credential 
       const { mtimeNs, ino, size } = statSync(path, { bigint: true })
       const now = `${mtimeNs} ${ino} ${size}`
       if (now === seen) return
-      known = new Map(readKeys(path).map((key) => [key.id, key]))
+      const keys = readKeys(path)
+      known = new Map(keys.map((key) => [key.id, key]))
       seen = now
+      onRead(keys)
     } catch (error) {
       known = new Map()
       if (seen !== 'unreadable') warn(error instanceof Error ? error.message : String(error))

@@ -1,18 +1,22 @@
 /** Many commands in one request, each with its own result, in order: what an SDK that sends thousands a second travels by. */
 import { z } from 'zod'
+import { COMMAND_SCHEMAS } from '../authority/commands.ts'
 import { type BatchAnswer, type BatchEntry, batchAnswerSchema, batchEntrySchema } from '../wire/command-wire.ts'
 import { answeredOf, sendCommand } from './commands.ts'
 import { type Call, type Endpoint, ok } from './endpoint.ts'
-import { errorResponse, refusalOf } from './error-responses.ts'
+import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { bodyAs } from './request-body.ts'
+import { traceOf } from './request-call.ts'
 
 const batchSchema = z.strictObject({ commands: z.array(batchEntrySchema).min(1) }).meta({ id: 'Batch' })
+
+const BATCH_PATH = '/commands:batch'
 
 export const BATCH_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
-    path: '/commands:batch',
+    path: BATCH_PATH,
     scope: 'owner',
     id: 'sendCommands',
     tag: 'Commands',
@@ -44,10 +48,10 @@ export const BATCH_ENDPOINTS: readonly Endpoint[] = [
 ]
 
 async function resultOf(entry: BatchEntry, call: Call, host: Host): Promise<BatchAnswer['results'][number]> {
-  const { command, workspace = call.registry.workspace, owner = call.registry.owner, ...told } = entry
+  const { command, workspace = call.registry.workspace, owner = call.registry.owner, traceparent, ...told } = entry
   // The key of the request is that of no single command.
   const { commandId: _ofRequest, ...ofAll } = call.sender
-  const sender = { ...ofAll, ...given(told) } as Call['sender']
+  const sender = { ...ofAll, ...traceOf(traceparent), ...given(told) } as Call['sender']
   try {
     const result = await sendCommand({ principal: call.principal, sender }, host, { workspace, owner }, command)
     const answered = answeredOf(result)
@@ -56,10 +60,15 @@ async function resultOf(entry: BatchEntry, call: Call, host: Host): Promise<Batc
   } catch (error) {
     const refusal = refusalOf(error)
     if (refusal === undefined) throw error
+    if (error instanceof RequestRefused && error.lacking !== undefined) {
+      const { type } = command
+      const action = typeof type === 'string' && Object.hasOwn(COMMAND_SCHEMAS, type) ? type : 'command'
+      host.denials.note({ ...error.lacking, actor: call.principal.name, action, path: BATCH_PATH })
+    }
     return { type: 'refused', problem: errorResponse(refusal, call.requestId).problem }
   }
 }
 
-function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId'>) {
+function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId' | 'traceparent' | 'onBehalfOf'>) {
   return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
 }

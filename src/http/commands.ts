@@ -5,12 +5,13 @@ import type { RegistryAddress } from '../authority/questions.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import { answerUnchanged } from '../authority/unchanged-answer.ts'
 import { answerOnWire, unchangedOnWire, type WireAnswer } from '../wire/command-wire.ts'
+import { spokenPolicy } from '../wire/policy-wire.ts'
 import { COMMANDS_OF_NODES } from '../wire/verbs.ts'
 import type { Call, Reply } from './endpoint.ts'
 import { errorResponse, RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { forbidden } from './operation-address.ts'
-import { rightOfCommand, standing } from './roles.ts'
+import { type Right, rightOfCommand, standing } from './roles.ts'
 
 /** Members of a command that its address says already: in a body they would be a second word for it. */
 const SAID_BY_THE_ADDRESS = ['type', 'id'] as const
@@ -45,19 +46,31 @@ export async function sendCommand(
     const known = type as CommandType
     const right = rightOfCommand(known, command)
     const allowed = standing(principal, registry.workspace, right)
-    if (allowed === 'unknown') throw unknownWorkspace(registry)
+    if (allowed === 'unknown') throw unknownWorkspace(registry, right)
     if (allowed === 'forbidden' || COMMANDS_OF_NODES.has(known)) {
       throw forbidden(principal.name, right, registry.workspace)
     }
   } else if (standing(principal, registry.workspace, 'read') === 'unknown') {
     throw unknownWorkspace(registry)
   }
-  return door.send(registry, command, sender)
+  return door.send(registry, withStoredNames(command), sender)
+}
+
+/** Durations of a registration's policy may be written as people do. Throws RequestRefused. */
+function withStoredNames(command: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (command.type !== 'RegisterOperation' || !Object.hasOwn(command, 'policy')) return command
+  const spoken = spokenPolicy(command.policy)
+  if (!('fault' in spoken)) return { ...command, policy: spoken.policy }
+  const { path, expected } = spoken.fault
+  throw new RequestRefused('invalid_command', `${path}: expected ${expected}`, { path, expected })
 }
 
 /** The same for a workspace that is not there and for one in which the caller has no role. */
-export function unknownWorkspace({ workspace }: Pick<RegistryAddress, 'workspace'>): RequestRefused {
-  return new RequestRefused('not_found', `there is no workspace ${workspace} for you`, {})
+export function unknownWorkspace(
+  { workspace }: Pick<RegistryAddress, 'workspace'>,
+  right: Right = 'read',
+): RequestRefused {
+  return new RequestRefused('not_found', `there is no workspace ${workspace} for you`, {}, { right, workspace })
 }
 
 /** An answer or a problem; an idempotent refusal is an answer that changed nothing. */

@@ -2,12 +2,15 @@
 import { z } from 'zod'
 import type { CompletionPage } from '../authority/questions.ts'
 import { answerOnWire } from '../wire/command-wire.ts'
+import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { collectedSchema, completionsSchema, cursorSchema, moveCursorSchema } from '../wire/wait-wire.ts'
 import { answeredOrThrow } from './commands.ts'
 import { type Call, type Endpoint, ok } from './endpoint.ts'
 import type { Host } from './host.ts'
 import { wholeNumber } from './query-values.ts'
 import { bodyAs } from './request-body.ts'
+
+const collectSchema = z.strictObject({ onBehalfOf: onBehalfOfSchema })
 
 export const COMPLETION_ENDPOINTS: readonly Endpoint[] = [
   {
@@ -66,11 +69,11 @@ export const COMPLETION_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Completions',
     summary: 'Take all that has ended and is retained, once; a lost answer is asked for again with the same key',
     right: 'operate',
-    body: z.strictObject({}).meta({ id: 'CollectCompleted' }),
+    body: collectSchema.meta({ id: 'CollectCompleted' }),
     answers: { 200: { description: 'In completion order.', schema: collectedSchema } },
     refusals: ['command_id_reused'],
     handle: async (call, host) => {
-      bodyAs(z.strictObject({}), call.body)
+      bodyAs(collectSchema, call.body)
       const { operations, answer } = answeredOrThrow(await host.door.collect(call.registry, call.sender))
       return ok({ ...answerOnWire(answer), operations })
     },

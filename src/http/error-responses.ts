@@ -5,6 +5,7 @@
 import type { Place } from '../authority/command-answer.ts'
 import type { Rejection, RejectionCode } from '../authority/rejections.ts'
 import type { Problem } from '../wire/problem.ts'
+import type { Right } from './roles.ts'
 
 interface ErrorKind {
   readonly status: number
@@ -108,16 +109,24 @@ export interface ErrorResponse {
   readonly problem: Problem
 }
 
+export interface Lacking {
+  readonly right: Right
+  readonly workspace: string
+}
+
 /** A refusal of the server itself; thrown by routes, answered by the one error handler. */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused'
   readonly code: ErrorCode
   readonly facts: Readonly<Record<string, unknown>>
+  /** The right that was lacking, and where: for the record, not for the caller. */
+  readonly lacking: Lacking | undefined
 
-  constructor(code: ErrorCode, message: string, facts: Readonly<Record<string, unknown>> = {}) {
+  constructor(code: ErrorCode, message: string, facts: Readonly<Record<string, unknown>> = {}, lacking?: Lacking) {
     super(message)
     this.code = code
     this.facts = facts
+    this.lacking = lacking
   }
 }
 
@@ -190,6 +199,8 @@ const OF_ROOMS: Readonly<Record<string, ErrorCode>> = {
   read_model_behind: 'read_model_behind',
   no_read_models: 'not_served',
   not_served: 'not_served',
+  not_recorded: 'outcome_unknown',
+  command_id_reused: 'command_id_reused',
 }
 
 /** Whatever was thrown, as a refusal; undefined for a defect of ours. */

@@ -3,9 +3,12 @@ import type { RegistryAddress } from '../authority/questions.ts'
 import type { ServedDoor } from '../client/door.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { LiveEvents } from '../subscriptions/live-events.ts'
+import type { WireAdminEvents } from '../wire/admin-wire.ts'
+import type { DeniedActions } from './denied-actions.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { ReconcilerPort } from './reconciler-port.ts'
 
 export interface HttpSettings {
   readonly httpBodyBytesMax: number
@@ -27,6 +30,10 @@ export interface Host {
   readonly settings: HttpSettings
   readonly polls: LongPolls
   readonly events: LiveEvents
+  readonly reconciler: ReconcilerPort
+  /** Events of the admin stream behind a revision, oldest first. */
+  readonly adminEvents: (after: number, limit: number) => Promise<WireAdminEvents>
+  readonly denials: Pick<DeniedActions, 'note'>
   readonly streams: EventStreams
   readonly owners: KnownOwners
   readonly log: Logger

@@ -6,8 +6,7 @@ import { COMMAND_SCHEMAS } from '../authority/commands.ts'
 import type { Quantiles } from '../authority/monitoring.ts'
 import type { ServedDoor } from '../client/door.ts'
 import type { ProjectionStanding } from './health-routes.ts'
-import { forbidden } from './operation-address.ts'
-import { EVERY_WORKSPACE, workspacesOf } from './roles.ts'
+import { assertEverywhere } from './operation-address.ts'
 import type { ServerPlugin } from './server.ts'
 
 /** Asked at each scrape; what is not answered is left out, and said to be. */
@@ -29,10 +28,12 @@ export interface MetricsPort {
   >
   readonly projections: () => Promise<readonly ProjectionStanding[]>
   readonly onAppend: (listener: (ms: number) => void) => void
+  readonly onFlush: (listener: (ms: number) => void) => void
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const PATH = '/metrics'
+const DENIED: Readonly<Record<number, string>> = { 401: 'unauthenticated', 403: 'forbidden' }
 const QUANTILES: Readonly<Record<string, string>> = { p50: '0.5', p90: '0.9', p99: '0.99' }
 
 export class Metrics {
@@ -82,6 +83,12 @@ export class Metrics {
     labelNames: ['kind', 'transition'],
     registers: [this.registry],
   })
+  readonly #denied = new Counter({
+    name: 'verdict_requests_denied_total',
+    help: 'Requests of nobody that is known (unauthenticated), or of somebody without the right (forbidden).',
+    labelNames: ['code'],
+    registers: [this.registry],
+  })
   readonly #unanswered = new Counter({
     name: 'verdict_read_models_unanswered_total',
     help: 'Questions of scrapes that the read models did not answer.',
@@ -97,6 +104,12 @@ export class Metrics {
       [],
     )
     port.onAppend((ms) => appends.observe(ms / 1_000))
+    const flushes = this.#histogram(
+      'verdict_log_flush_seconds',
+      'A flush of the embedded log to disk, shared by the appends of one commit.',
+      [],
+    )
+    port.onFlush((ms) => flushes.observe(ms / 1_000))
   }
 
   /** The same door; how long each command takes is counted. */
@@ -117,13 +130,16 @@ export class Metrics {
   routes(): ServerPlugin {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
-      app.addHook('onResponse', async (request, reply) => {
+      this.gauge('verdict_event_streams_open', 'Clients of live events (SSE).', () => host.streams.open)
+      app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
+        const denied = DENIED[reply.statusCode]
+        if (denied !== undefined) this.#denied.inc({ code: denied })
         this.#requests.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+        done()
       })
       app.get(PATH, async (request, reply) => {
-        const principal = principalOf(request)
-        if (workspacesOf(principal, 'read') !== undefined) throw forbidden(principal.name, 'read', EVERY_WORKSPACE)
+        assertEverywhere(principalOf(request), 'read')
         await this.#ask()
         return reply.type(this.registry.contentType).send(await this.registry.metrics())
       })

@@ -83,6 +83,8 @@ const TAGS: Readonly<Record<string, string>> = {
   Events: 'What happens, as it stands in the log',
   Owners: 'All operations of one owner of one workspace',
   Lists: 'What monitors ask: lists, counts, stories',
+  Reconciler: 'Who ends what does not speak for itself, and how far it goes',
+  Admin: 'What operators did and were denied, and which keys there were',
   Server: 'How the server stands',
 }
 

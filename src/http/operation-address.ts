@@ -3,7 +3,7 @@ import type { RegistryAddress } from '../authority/questions.ts'
 import type { Call } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
-import { type Right, standing, workspacesOf } from './roles.ts'
+import { EVERY_WORKSPACE, type Principal, type Right, standing, workspacesOf } from './roles.ts'
 
 /**
  * The owner of the operation that a call names: the one in the address; else the default one where it has such an operation;
@@ -46,5 +46,15 @@ export function notFound(id: string): RequestRefused {
 }
 
 export function forbidden(name: string, right: Right, workspace: string): RequestRefused {
-  return new RequestRefused('forbidden', `${name} has no role in workspace ${workspace} that may ${right}`, { right })
+  return new RequestRefused(
+    'forbidden',
+    `${name} has no role in workspace ${workspace} that may ${right}`,
+    { right },
+    { right, workspace },
+  )
+}
+
+/** For what is about no owner and no workspace. */
+export function assertEverywhere(principal: Principal, right: Right): void {
+  if (workspacesOf(principal, right) !== undefined) throw forbidden(principal.name, right, EVERY_WORKSPACE)
 }

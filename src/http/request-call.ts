@@ -1,8 +1,11 @@
 /** What a request says beside its body: who sent it under which key, for how long it prefers to wait, whose trace it is part of. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
-import type { Call } from './endpoint.ts'
+import type { SendOptions } from '../client/door.ts'
+import { headerOfText, textOfHeader } from '../wire/header-text.ts'
+import type { Call, Endpoint } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import { queryAs } from './request-body.ts'
 import type { Principal } from './roles.ts'
@@ -30,20 +33,34 @@ export function callOf(
   const query = endpoint.query === undefined ? noQuery(rest) : queryAs(endpoint.query, rest)
   const waitMs = endpoint.isWaiting ? 1_000 * Math.min(waitSecondsMax, preferredWaitSeconds(request)) : 0
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
+  const { body, onBehalfOf } = behalfOf(endpoint, request.body ?? {})
   const commandId = idempotencyKey(request) ?? randomUUID()
-  if (endpoint.method !== 'GET') void reply.header('idempotency-key', encodedHeader(commandId))
+  if (endpoint.method !== 'GET') void reply.header('idempotency-key', headerOfText(commandId))
   return {
     principal,
     registry,
     isOwnerNamed: isNamed,
     params,
     query: query as Readonly<Record<string, unknown>>,
-    body: request.body ?? {},
+    body,
     requestId: request.id,
     waitMs,
     gone: waitMs > 0 ? goneSignal(reply) : NEVER_GONE,
-    sender: { commandId, actor: principal.name, ...correlationOf(request) },
+    sender: {
+      commandId,
+      actor: principal.name,
+      ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+      ...correlationOf(request),
+    },
   }
+}
+
+/** Who acts for somebody says so beside what he wants. Checked by who stores it. */
+function behalfOf({ body: schema }: Endpoint, body: unknown): { readonly body: unknown; readonly onBehalfOf?: string } {
+  if (!(schema instanceof z.ZodObject) || !('onBehalfOf' in schema.shape)) return { body }
+  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'onBehalfOf')) return { body }
+  const { onBehalfOf, ...rest } = body as { readonly onBehalfOf: string }
+  return { body: rest, onBehalfOf }
 }
 
 /** From the path, else from `?workspace=` and `?owner=`, else the default. */
@@ -87,36 +104,40 @@ function preferredWaitSeconds(request: FastifyRequest): number {
   return Number(/(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])/i.exec(told)?.[1] ?? 0)
 }
 
-/** As it is, or as a structured string in quotes; one that is not ASCII is percent-encoded. */
 function idempotencyKey(request: FastifyRequest): string | undefined {
   const told = request.headers['idempotency-key']
   if (told === undefined) return undefined
   const [key = ''] = Array.isArray(told) ? told : [told]
-  const bare = /^"(.*)"$/.exec(key)?.[1] ?? key
-  return bare
+  return textOfHeader(key)
 }
 
-function encodedHeader(commandId: string): string {
-  return /^[\x21-\x7e]+$/.test(commandId) ? commandId : encodeURIComponent(commandId)
-}
-
-function correlationOf({ headers }: FastifyRequest): {
-  readonly correlationId?: string
-  readonly traceparent?: string
-} {
+function correlationOf({
+  headers,
+}: FastifyRequest): Pick<SendOptions, 'correlationId' | 'causationId' | 'traceparent'> {
   const { traceparent } = headers
   const correlationId = headers['correlation-id']
+  const causationId = headers['causation-id']
   return {
-    ...(typeof correlationId === 'string' && correlationId !== '' ? { correlationId } : {}),
-    // What is none is left out, as the recommendation (W3C Trace Context) asks.
-    ...(typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+    ...(typeof correlationId === 'string' && correlationId !== ''
+      ? { correlationId: textOfHeader(correlationId) }
+      : {}),
+    ...(typeof causationId === 'string' && causationId !== '' ? { causationId: textOfHeader(causationId) } : {}),
+    ...traceOf(traceparent),
   }
+}
+
+/** What is none is left out, as the recommendation (W3C Trace Context) asks. */
+export function traceOf(traceparent: unknown): { readonly traceparent?: string } {
+  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? { traceparent } : {}
 }
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 function goneSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  raw.once('close', () => gone.abort())
+  // Closing is how every response ends; making a reason to abort for each would cost more than what they waited for.
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort()
+  })
   return gone.signal
 }

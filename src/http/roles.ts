@@ -15,6 +15,11 @@ const RIGHTS: Readonly<Record<Role, ReadonlySet<Right>>> = {
   admin: new Set(['read', 'work', 'operate', 'audit', 'administer']),
 }
 
+/** The roles that have a right. */
+export function rolesWith(right: Right): readonly Role[] {
+  return ROLES.filter((role) => RIGHTS[role].has(right))
+}
+
 export const EVERY_WORKSPACE = '*'
 
 export interface Grant {

@@ -28,6 +28,15 @@ import { type Address, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, where somebody was let in. */
+    principal?: Principal
+    /** What it reached. */
+    endpoint?: Endpoint
+  }
+}
+
 export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
   readonly authenticate: Authenticate
   /** Routes beside the API: live events, the page, metrics. */
@@ -78,7 +87,6 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     streams: new EventStreams(settings.httpStreamsMax),
   }
   const draining = new AbortController()
-  const principals = new WeakMap<FastifyRequest, Principal>()
   const openPaths = new Set<string>()
   const openFolders = new Set<string>()
   const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
@@ -111,23 +119,35 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
       done(new RequestRefused('malformed_request', 'the body: expected JSON'))
     }
   })
-  app.addHook('onRequest', async (request, reply) => {
+  app.decorateRequest('principal')
+  app.decorateRequest('endpoint')
+  // No promise where none is needed: this runs for every request.
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
-    const [path = ''] = request.url.split('?', 1)
-    if (isOpen(path)) return
-    principals.set(request, await authenticate(request.headers))
-    if (!draining.signal.aborted) return
-    void reply.header('connection', 'close')
-    throw new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon')
+    if (isOpen(pathOf(request))) return done()
+    const admit = (principal: Principal) => {
+      request.principal = principal
+      if (!draining.signal.aborted) return done()
+      void reply.header('connection', 'close')
+      done(new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon'))
+    }
+    let asked: ReturnType<Authenticate>
+    try {
+      asked = authenticate(request.headers)
+    } catch (error) {
+      return done(error as Error) // RequestRefused, as its type promises
+    }
+    if (asked instanceof Promise) asked.then(admit, done)
+    else admit(asked)
   })
   if (settings.httpRequestsPerMinuteMax > 0) {
     await app.register(rateLimit, {
       hook: 'preParsing',
       max: settings.httpRequestsPerMinuteMax,
       timeWindow: 60_000,
-      allowList: (request) => !principals.has(request),
-      keyGenerator: (request) => rateKeyOf(principals.get(request), request.ip),
+      allowList: ({ principal }) => principal === undefined,
+      keyGenerator: ({ principal, ip }) => rateKeyOf(principal, ip),
       errorResponseBuilder: (_request, { max }) =>
         new RequestRefused('rate_limited', `at most ${max} requests a minute`, { limit: max }),
     })
@@ -138,13 +158,12 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   })
 
   const principalOf = (request: FastifyRequest): Principal => {
-    const principal = principals.get(request)
+    const { principal } = request
     if (principal === undefined) throw new Error(`nobody asked who sends ${request.method} ${request.url}`)
     return principal
   }
-  const nameOf = (request: FastifyRequest) => principals.get(request)?.name
+  const nameOf = ({ principal }: FastifyRequest) => principal?.name
   const endpoints = API_ENDPOINTS
-  const reached = new WeakMap<FastifyRequest, Endpoint>()
   const context: ServerContext = {
     host,
     endpoints,
@@ -153,13 +172,13 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     openPaths,
     openFolders,
     whoAsks: async ({ headers }) => authenticate(headers),
-    endpointOf: (request) => reached.get(request),
+    endpointOf: ({ endpoint }) => endpoint,
     draining: draining.signal,
   }
   // Before the routes, so that what they hook into sees every request.
   for (const plugin of plugins) plugin(app, context)
   mount(app, API_ENDPOINTS, (address, params, request, reply) => {
-    reached.set(request, address.endpoint)
+    request.endpoint = address.endpoint
     return answer(context, address, params, request, reply)
   })
 
@@ -194,6 +213,11 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 
   function refuse(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const refusal = refusalOf(error)
+    const { principal, endpoint } = request
+    if (error instanceof RequestRefused && error.lacking !== undefined && principal !== undefined) {
+      const action = endpoint?.id ?? pathOf(request)
+      host.denials.note({ ...error.lacking, actor: principal.name, action, path: pathOf(request) })
+    }
     if (refusal === undefined) {
       log.error(
         { requestId: request.id, method: request.method, path: pathOf(request), err: error },
@@ -245,7 +269,7 @@ function assertEntitled(
   { right }: Endpoint,
 ) {
   const allowed = standing(principal, registry.workspace, right)
-  if (allowed === 'unknown') throw unknownWorkspace(registry)
+  if (allowed === 'unknown') throw unknownWorkspace(registry, right)
   if (allowed === 'forbidden') throw forbidden(principal.name, right, registry.workspace)
 }
 

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { COMMAND_SCHEMAS, type CommandType } from '../authority/commands.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
+import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { OPERATION_VERBS, OWNER_VERBS } from '../wire/verbs.ts'
 import { commandOf, replyOf, sendCommand } from './commands.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -51,6 +52,9 @@ export const VERB_ENDPOINTS: readonly Endpoint[] = [
         'stale_lease',
         'lease_required',
         'command_id_reused',
+        'ambiguous_operation',
+        'not_served',
+        'read_model_behind',
       ],
       handle: async (call, host) => {
         const { requestId, params } = call
@@ -87,7 +91,10 @@ export const VERB_ENDPOINTS: readonly Endpoint[] = [
 function bodyOf(type: CommandType): z.ZodType {
   const schema: z.ZodObject = COMMAND_SCHEMAS[type]
   const said = Object.fromEntries(['type', 'id'].filter((name) => name in schema.shape).map((name) => [name, true]))
-  return schema.omit(said as { readonly type: true }).meta({ id: type })
+  return schema
+    .omit(said as { readonly type: true })
+    .extend({ onBehalfOf: onBehalfOfSchema })
+    .meta({ id: type })
 }
 
 function camel(verb: string): string {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { WaitView } from '../authority/wait-view.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
+import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { beginWaitSchema, waitViewSchema } from '../wire/wait-wire.ts'
 import { answeredOrThrow, commandOf, replyOf, sendCommand } from './commands.ts'
 import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
@@ -49,7 +50,7 @@ export const WAIT_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Waits',
     summary: 'Wait no longer',
     right: 'work',
-    body: z.strictObject({}).meta({ id: 'CancelWait' }),
+    body: z.strictObject({ onBehalfOf: onBehalfOfSchema }).meta({ id: 'CancelWait' }),
     answers: { 200: { description: 'It is forgotten.', schema: commandAnswerSchema } },
     refusals: ['wait_not_active'],
     handle: async (call, host) => {

@@ -2,6 +2,7 @@
  * The doubt before a massacre: when so much of a kind seems dead at once, it is likelier that the reconciler is deaf. Then
  * none of it is reconciled, until an operator who looked says so.
  */
+import { EVERY_KIND, type OrderOnRecord } from '../shell/reconciler-orders.ts'
 
 export interface BreakerLimits {
   /** So many are never too many. */
@@ -18,13 +19,6 @@ export interface OpenBreaker {
   readonly active: number
 }
 
-/** On record: every node of the log knows it. */
-export interface Release {
-  readonly at: number
-  readonly actor: string
-  readonly reason: string
-}
-
 export function isTooMuch(suspects: number, active: number, { operationsMax, shareMax }: BreakerLimits): boolean {
   return suspects > Math.max(operationsMax, shareMax * active)
 }
@@ -33,7 +27,7 @@ export function isTooMuch(suspects: number, active: number, { operationsMax, sha
 export class Breakers {
   readonly #limits: BreakerLimits
   readonly #open = new Map<string, OpenBreaker>()
-  readonly #releases = new Map<string, Release>()
+  #releases: ReadonlyMap<string, OrderOnRecord> = new Map()
 
   constructor(limits: BreakerLimits) {
     this.#limits = limits
@@ -43,9 +37,16 @@ export class Breakers {
     return [...this.#open.values()]
   }
 
-  /** The release that covers what was suspect by then: it was looked at. */
-  releaseOf(kind: string): Release | undefined {
-    return this.#releases.get(kind)
+  /** The newest release that covers the kind: whoever was suspect by then was looked at. */
+  releaseOf(kind: string): OrderOnRecord | undefined {
+    const ofKind = this.#releases.get(kind)
+    const ofAll = this.#releases.get(EVERY_KIND)
+    return ofKind === undefined || (ofAll !== undefined && ofAll.at > ofKind.at) ? ofAll : ofKind
+  }
+
+  /** By kind, as they stand on record. */
+  get releases(): ReadonlyMap<string, OrderOnRecord> {
+    return this.#releases
   }
 
   isTooMuch(suspects: number, active: number): boolean {
@@ -57,19 +58,15 @@ export class Breakers {
   }
 
   /**
-   * What is suspect by then may be reconciled; what comes later is weighed anew. The kinds whose breaker was open and is
-   * closed by it.
+   * All that is on record by now: what is suspect by then may be reconciled; what comes later is weighed anew. The kinds whose
+   * breaker was open and is closed by it.
    */
-  released(releases: ReadonlyMap<string, Release>): readonly string[] {
-    const closed: string[] = []
-    for (const [kind, release] of releases) {
-      if (this.#releases.get(kind)?.at === release.at) continue
-      this.#releases.set(kind, release)
-      const open = this.#open.get(kind)
-      if (open === undefined || open.openedAt > release.at) continue
-      this.#open.delete(kind)
-      closed.push(kind)
-    }
-    return closed
+  released(releases: ReadonlyMap<string, OrderOnRecord>): readonly string[] {
+    this.#releases = releases
+    const closed = this.open.filter(
+      ({ kind, openedAt }) => (this.releaseOf(kind)?.at ?? Number.NEGATIVE_INFINITY) >= openedAt,
+    )
+    for (const { kind } of closed) this.#open.delete(kind)
+    return closed.map(({ kind }) => kind)
   }
 }

@@ -1,29 +1,42 @@
 /** How far the reconciler goes with a kind: as it is configured, or as an operator said since. */
+import { EVERY_KIND, type OrderOnRecord, type RecordedMode } from '../shell/reconciler-orders.ts'
+
 export const MODES = ['enforce', 'observe', 'off'] as const
 
 /** `enforce` acts; `observe` judges and counts, and changes nothing; `off` does not even judge. */
 export type Mode = (typeof MODES)[number]
 
+export interface ModeInForce {
+  readonly mode: Mode
+  /** Absent where it is only configured. */
+  readonly order?: OrderOnRecord
+}
+
 export class Modes {
-  readonly #byKind: Map<string, Mode>
+  readonly #configured: ReadonlyMap<string, ModeInForce>
+  #recorded: ReadonlyMap<string, ModeInForce> = new Map()
 
   constructor(configured: Readonly<Record<string, Mode>>) {
-    this.#byKind = new Map(Object.entries(configured))
+    this.#configured = new Map(Object.entries(configured).map(([kind, mode]) => [kind, { mode }]))
   }
 
+  /** What is on record counts more than what is configured. */
   of(kind: string): Mode {
-    return this.#byKind.get(kind) ?? 'enforce'
+    const said = this.#recorded.get(kind) ?? this.#recorded.get(EVERY_KIND) ?? this.#configured.get(kind)
+    return said?.mode ?? 'enforce'
   }
 
-  /** What is on record counts more than what is configured. The kinds that go another way than before. */
-  recorded(modes: ReadonlyMap<string, Mode>): readonly string[] {
-    const changed = [...modes].filter(([kind, mode]) => this.of(kind) !== mode)
-    for (const [kind, mode] of modes) this.#byKind.set(kind, mode)
-    return changed.map(([kind]) => kind)
+  /** All that is on record by now, without what an order for every kind has overruled. The kinds that go another way than before. */
+  recorded(modes: ReadonlyMap<string, RecordedMode>): readonly string[] {
+    const kinds = [...new Set([...this.#recorded.keys(), ...modes.keys()])]
+    const before = kinds.map((kind) => this.of(kind))
+    this.#recorded = new Map([...modes].map(([kind, { mode, ...order }]) => [kind, { mode, order }]))
+    return kinds.filter((kind, i) => this.of(kind) !== before[i])
   }
 
-  /** The kinds for which something was said. */
-  get all(): Readonly<Record<string, Mode>> {
-    return Object.fromEntries(this.#byKind)
+  /** The kinds for which something was said, and `*` where all others go another way than to enforce. */
+  get all(): Readonly<Record<string, ModeInForce>> {
+    const configured = this.#recorded.has(EVERY_KIND) ? [] : this.#configured
+    return Object.fromEntries([...configured, ...this.#recorded])
   }
 }

@@ -18,7 +18,7 @@ import { type Judged, type SurveyParts, survey } from './survey.ts'
 export type SendCommand = (
   registry: { readonly workspace: string; readonly owner: string },
   command: Command,
-  options: { readonly actor: string },
+  options: { readonly actor: string; readonly onBehalfOf?: string },
 ) => Promise<CommandResult>
 
 export interface PassParts extends SurveyParts {
@@ -38,6 +38,8 @@ export interface PassRequest {
   readonly dryRun?: boolean
   /** Count all silence, also that in which no authority ran: for whoever knows that nobody was at work then. */
   readonly withoutGrace?: boolean
+  /** Who asked for it, for the record: the actor of what it does is the reconciler. */
+  readonly onBehalfOf?: string
 }
 
 export interface PassOutcome {
@@ -215,7 +217,9 @@ class Pass {
     command: Command,
   ): Promise<CommandResult> {
     const { workspace, owner } = registry
-    const result = await this.#parts.send({ workspace, owner }, command, { actor: ACTOR })
+    const { onBehalfOf } = this.#request
+    const sender = onBehalfOf === undefined ? { actor: ACTOR } : { actor: ACTOR, onBehalfOf }
+    const result = await this.#parts.send({ workspace, owner }, command, sender)
     const { position } = result.type === 'answered' ? result.answer : result.place
     if (position > this.#position) this.#position = position
     return result

@@ -8,15 +8,16 @@
 import type { UnheardTime } from '../authority/grace.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
-import type { OrderedBy, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
+import type { OrderedBy, OrderOnRecord, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
+import { Arrivals } from './arrivals.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
-import { type AskRows, Candidates } from './candidates.ts'
+import { type AskRows, type Candidate, Candidates } from './candidates.ts'
 import { type ClockStanding, clockStanding, type LogTimes } from './clock-standing.ts'
 import { Hearing } from './hearing.ts'
-import { type Mode, Modes } from './modes.ts'
+import { type Mode, type ModeInForce, Modes } from './modes.ts'
 import { type PassOutcome, type PassRequest, runPass, type SendCommand } from './pass.ts'
-import { PassNotes, type PassReport } from './pass-report.ts'
+import { PassNotes, type PassReport, type ReportedOperation } from './pass-report.ts'
 import type { Witness } from './witness.ts'
 
 export interface ReconcilerSettings {
@@ -69,9 +70,15 @@ export interface Orders {
 export interface ReconcilerStatus {
   /** The last pass of the loop or on demand. */
   readonly lastPass?: Omit<PassReport, 'operations'>
+  /** The last pass of the loop that was broken off. */
+  readonly lastFailure?: { readonly at: number; readonly message: string }
   readonly clock: ClockStanding
   readonly breakers: readonly OpenBreaker[]
-  readonly modes: Readonly<Record<string, Mode>>
+  /** What the breakers held back in the last pass over everything, as much as a report takes. */
+  readonly held: readonly ReportedOperation[]
+  /** By kind; `*` is every kind of which no newer word was said. */
+  readonly modes: Readonly<Record<string, ModeInForce>>
+  readonly releases: Readonly<Record<string, OrderOnRecord>>
   /** Stretches of time in which nobody could be heard, oldest first. */
   readonly unheard: readonly UnheardTime[]
 }
@@ -82,6 +89,7 @@ const FIRST_PASS_MS = 1_000
 export class Reconciler {
   readonly #parts: ReconcilerParts
   readonly #candidates: Candidates
+  readonly #arrivals: Arrivals
   readonly #breakers: Breakers
   readonly #modes: Modes
   readonly #hearing: Hearing
@@ -91,11 +99,14 @@ export class Reconciler {
   #clock: ClockStanding = { type: 'agrees' }
   #position = 0n
   #lastPass: PassReport | undefined
+  #lastFailure: { readonly at: number; readonly message: string } | undefined
+  #held: readonly ReportedOperation[] = []
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
     const { clock, settings, mark, isReachable, log, ask, modes, orders } = parts
     this.#candidates = new Candidates(ask)
+    this.#arrivals = new Arrivals(clock, settings.clockSkewMaxMs / 2)
     this.#breakers = new Breakers(settings.breaker)
     this.#modes = new Modes(modes)
     this.#hearing = new Hearing({
@@ -110,7 +121,10 @@ export class Reconciler {
       pass: (signal) => this.#sweep(signal),
       intervalMinMs: settings.intervalMinMs,
       intervalMaxMs: settings.sweepMs,
-      onError: (error) => log.warn({ error: String(error) }, 'a pass of the reconciler was broken off'),
+      onError: (error) => {
+        this.#lastFailure = { at: clock.now(), message: String(error) }
+        log.warn({ error: String(error) }, 'a pass of the reconciler was broken off')
+      },
     })
     this.#unwatch = orders.onOthers(() => this.#loop.wakeWithin(0))
   }
@@ -155,7 +169,7 @@ export class Reconciler {
 
   /**
    * How far to go with a kind from now on: on record in the log, so every node that runs goes by it from its next pass on, and
-   * every one that starts. Throws OrderNotRecorded, and RangeError for what is no order.
+   * every one that starts. Throws NotRecorded, and RangeError for what is no order.
    */
   async changeMode(kind: string, mode: Mode, by: OrderedBy): Promise<void> {
     this.#heed(await this.#parts.orders.record({ type: 'mode', kind, mode }, by))
@@ -164,12 +178,17 @@ export class Reconciler {
 
   /**
    * Lets the breaker of a kind go, on record as well: what is suspect by now may be reconciled by any node. False when it was
-   * not open on this one. Throws OrderNotRecorded, and RangeError for what is no order.
+   * not open on this one. Throws NotRecorded, and RangeError for what is no order.
    */
   async release(kind: string, by: OrderedBy): Promise<boolean> {
     const closed = this.#heed(await this.#parts.orders.record({ type: 'release', kind }, by))
     this.#loop.wakeWithin(0)
     return closed.includes(kind)
+  }
+
+  /** Goes by what operators said by now, on whatever node. Throws LogError and CodecError. */
+  async readOrders(): Promise<void> {
+    this.#heed(await this.#parts.orders.read())
   }
 
   /** Stretches of time in which nobody could be heard, up to now. */
@@ -182,8 +201,11 @@ export class Reconciler {
     const status = {
       clock: this.#clock,
       breakers: this.#breakers.open,
+      held: this.#held.filter(({ kind }) => this.#breakers.open.some((breaker) => breaker.kind === kind)),
       modes: this.#modes.all,
+      releases: Object.fromEntries(this.#breakers.releases),
       unheard: this.unheard,
+      ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
     }
     if (this.#lastPass === undefined) return status
     const { operations: _operations, ...lastPass } = this.#lastPass
@@ -226,11 +248,18 @@ export class Reconciler {
       modes: this.#modes,
       breakers: this.#breakers,
       onBreakerOpen: (breaker: OpenBreaker) => this.#breakerOpened(breaker),
+      latenessMs: (candidate: Candidate) => {
+        // Rows that came since the pass began are those of now.
+        this.#arrivals.note(this.#candidates.position)
+        const latenessMs = this.#arrivals.latenessMs(candidate)
+        return latenessMs > settings.clockSkewMaxMs ? latenessMs : 0
+      },
     }
     const moment = { now, unheard: request.withoutGrace === true ? [] : unheard }
     const outcome = await runPass(parts, request, moment, signal)
     if (outcome.position > this.#position) this.#position = outcome.position
     this.#lastPass = outcome.report
+    if (isOfAll(request)) this.#held = outcome.report.operations.filter(({ finding }) => finding === 'heldByBreaker')
     this.#tell(outcome.report)
     return outcome
   }
@@ -238,7 +267,7 @@ export class Reconciler {
   /** It knows what operators said by now: who was told to leave a kind alone must not be too late to hear it. */
   async #isTold(signal: AbortSignal): Promise<boolean> {
     try {
-      this.#heed(await this.#parts.orders.read())
+      await this.readOrders()
       return true
     } catch (error) {
       signal.throwIfAborted()
@@ -272,6 +301,7 @@ export class Reconciler {
         signal,
       )
       this.#isBehind = false
+      this.#arrivals.note(this.#candidates.position)
       return newestAt
     } catch (error) {
       signal.throwIfAborted()
@@ -296,4 +326,8 @@ export class Reconciler {
       `${suspects} of ${active} operations of "${kind}" seem dead at once: none of them is reconciled until it is released`,
     )
   }
+}
+
+function isOfAll({ kinds, owners, workspaces }: PassRequest): boolean {
+  return kinds === undefined && owners === undefined && workspaces === undefined
 }

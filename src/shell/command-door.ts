@@ -22,7 +22,7 @@ export interface SenderOptions extends Partial<Sender> {
 
 /** Bytes of each text that tells who sent a command, and on whose behalf. */
 const SENDER_BYTES_MAX = 256
-const SENDER_FIELDS = ['actor', 'correlationId', 'causationId', 'traceparent'] as const
+const SENDER_FIELDS = ['actor', 'onBehalfOf', 'correlationId', 'causationId', 'traceparent'] as const
 const NO_PLACE = { revision: -1, position: 0n }
 
 export class CommandDoor {
@@ -119,10 +119,10 @@ function senderFault(options: SenderOptions): Rejection | undefined {
   return undefined
 }
 
-function senderOf({ actor = 'anonymous', correlationId, causationId, traceparent }: SenderOptions): Sender {
-  if (correlationId === undefined && causationId === undefined && traceparent === undefined) return { actor }
+function senderOf({ actor = 'anonymous', onBehalfOf, correlationId, causationId, traceparent }: SenderOptions): Sender {
   return {
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(correlationId === undefined ? {} : { correlationId }),
     ...(causationId === undefined ? {} : { causationId }),
     ...(traceparent === undefined ? {} : { traceparent }),

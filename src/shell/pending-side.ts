@@ -108,7 +108,7 @@ export class PendingSide {
 function recordedEvents(
   revision: number,
   { command, commandId, digest, at }: StampedCommand,
-  { actor, correlationId, causationId, traceparent }: Sender,
+  { actor, onBehalfOf, correlationId, causationId, traceparent }: Sender,
   events: readonly LifecycleEvent[],
 ): readonly RecordedEvent[] {
   const count = events.length
@@ -121,6 +121,7 @@ function recordedEvents(
       count,
       at,
       actor,
+      ...(onBehalfOf === undefined ? undefined : { onBehalfOf }),
       ...(correlationId === undefined ? undefined : { correlationId }),
       ...(causationId === undefined ? undefined : { causationId }),
       ...(traceparent === undefined ? undefined : { traceparent }),

@@ -3,14 +3,13 @@
  * so many seem dead. Stands in `admin`, with who said it and why; every node reads on there before each pass, and whenever it
  * hears that somebody wrote.
  */
-import { decodeLogEvent, encodeEvents, type SaltSource } from '../event-store/event-codec.ts'
-import type { LogEvent } from '../event-store/log-events.ts'
-import { logEventMetadata } from '../event-store/log-events.ts'
-import { ADMIN_STREAM } from '../event-store/stream-names.ts'
-import { type RandomSource, uuidV7 } from '../runtime/ids.ts'
-import { appendResolved, type ResolvedAppendParts } from './resolved-append.ts'
+import type { LogEvent, RecordedLogEvent } from '../event-store/log-events.ts'
+import type { AdminEntry, AdminStream } from './admin-stream.ts'
 
 export type ReconcilerMode = Extract<LogEvent, { readonly type: 'ReconcilerModeChanged' }>['facts']['mode']
+
+/** In place of a kind: all of them, whatever was said of one of them before. */
+export const EVERY_KIND = '*'
 
 export type ReconcilerOrder =
   | { readonly type: 'mode'; readonly kind: string; readonly mode: ReconcilerMode }
@@ -19,111 +18,113 @@ export type ReconcilerOrder =
 export interface OrderedBy {
   /** Who says so; default `operator`. */
   readonly actor?: string | undefined
+  /** For whom he says he acts. */
+  readonly onBehalfOf?: string | undefined
+  readonly reason: string
+  /** Given, the same order under the same id is put on record once, as long as this node remembers it. */
+  readonly commandId?: string | undefined
+}
+
+/** Somebody's word, as it stands in the log. */
+export interface OrderOnRecord {
+  /** Epoch ms. */
+  readonly at: number
+  readonly actor: string
+  readonly onBehalfOf?: string
   readonly reason: string
 }
 
-export interface RecordedRelease extends Required<OrderedBy> {
-  /** Epoch ms. */
-  readonly at: number
+export interface RecordedMode extends OrderOnRecord {
+  readonly mode: ReconcilerMode
 }
 
-/** All that was ever said, newest per kind. */
+/** All that was ever said and still counts: the newest of each kind, and of all of them, where no newer one speaks of all. */
 export interface RecordedOrders {
-  readonly modes: ReadonlyMap<string, ReconcilerMode>
-  readonly releases: ReadonlyMap<string, RecordedRelease>
+  readonly modes: ReadonlyMap<string, RecordedMode>
+  readonly releases: ReadonlyMap<string, OrderOnRecord>
 }
 
-export interface ReconcilerOrdersParts extends ResolvedAppendParts {
-  readonly random: RandomSource
-  readonly salts: SaltSource
-  readonly conflictsMax: number
-}
-
-/** An order that is not on record, or of which nobody can say. Sent again it is at worst there twice, which changes nothing. */
-export class OrderNotRecorded extends Error {
-  override readonly name = 'OrderNotRecorded'
-  readonly code = 'order_not_recorded'
+/** Another order was given under this id. */
+export class OrderIdReused extends Error {
+  override readonly name = 'OrderIdReused'
+  readonly code = 'command_id_reused'
 }
 
 /** Characters of a reason, and bytes of a kind's name. */
 const REASON_LENGTH_MAX = 1_024
 const KIND_BYTES_MAX = 128
+/** Ids of orders that are remembered, the newest. */
+const REMEMBERED_MAX = 1_024
 
 export class ReconcilerOrders {
-  readonly #parts: ReconcilerOrdersParts
-  readonly #modes = new Map<string, ReconcilerMode>()
-  readonly #releases = new Map<string, RecordedRelease>()
-  #revision = -1
-  #hash = ''
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #admin: AdminStream
+  readonly #modes = new Map<string, RecordedMode>()
+  readonly #releases = new Map<string, OrderOnRecord>()
+  /** What was said under which id. */
+  readonly #remembered = new Map<string, string>()
 
-  constructor(parts: ReconcilerOrdersParts) {
-    this.#parts = parts
+  constructor(admin: AdminStream) {
+    this.#admin = admin
+    admin.follow((recorded) => this.#fold(recorded))
   }
 
   /** What stands in the log by now. Throws LogError and CodecError. */
-  read(): Promise<RecordedOrders> {
-    return this.#alone(() => this.#readOn())
+  async read(): Promise<RecordedOrders> {
+    await this.#admin.read()
+    return this.#standing
   }
 
-  /** Puts it on record; what stands there then. Throws OrderNotRecorded, LogError, CodecError, and RangeError for what is no order. */
-  record(order: ReconcilerOrder, { actor = 'operator', reason }: OrderedBy): Promise<RecordedOrders> {
+  /**
+   * Puts it on record; what stands there then. Throws NotRecorded (sent again it is at worst there twice, which changes nothing),
+   * OrderIdReused, LogError, CodecError, and RangeError for what is no order.
+   */
+  async record(
+    order: ReconcilerOrder,
+    { actor = 'operator', onBehalfOf, reason, commandId }: OrderedBy,
+  ): Promise<RecordedOrders> {
     assertOrder(order, reason)
-    return this.#alone(async () => {
-      for (let tries = 0; tries < this.#parts.conflictsMax; tries++) {
-        await this.#readOn()
-        const result = await this.#append(order, actor, reason)
-        if (result.type === 'acknowledged') return this.#readOn()
-        if (result.type === 'unknown' || result.reason !== 'conflict') throw new OrderNotRecorded(result.message)
-      }
-      throw new OrderNotRecorded(`others wrote to '${ADMIN_STREAM}' ${this.#parts.conflictsMax} times first: try again`)
+    const entry = { ...eventOf(order, reason), actor, onBehalfOf, commandId }
+    await this.#admin.write(() => {
+      const said = commandId === undefined ? undefined : this.#remembered.get(commandId)
+      if (said === undefined) return [entry]
+      if (said === wordsOf(entry.event, actor)) return []
+      throw new OrderIdReused(`another order was given under the id ${commandId}`)
     })
+    return this.#standing
   }
 
   /** Calls the listener when another process may have said something. Returns the way to stop. */
   onOthers(listener: () => void): () => void {
-    return this.#parts.store.watch((advance) => {
-      if (advance.type === 'unsure' || advance.stream === ADMIN_STREAM) listener()
-    })
+    return this.#admin.onOthers(listener)
   }
 
-  async #readOn(): Promise<RecordedOrders> {
-    for await (const stored of this.#parts.store.readStream(ADMIN_STREAM, { from: this.#revision + 1 })) {
-      const { event, metadata } = decodeLogEvent(stored)
-      const { at, actor = 'operator' } = metadata
-      if (event.type === 'ReconcilerModeChanged') this.#modes.set(event.facts.kind, event.facts.mode)
-      else if (event.type === 'ReconcilerBreakerReleased') {
-        this.#releases.set(event.facts.kind, { at, actor, reason: event.content.reason })
-      }
-      this.#revision = stored.revision
-      this.#hash = stored.hash
-    }
+  get #standing(): RecordedOrders {
     return { modes: new Map(this.#modes), releases: new Map(this.#releases) }
   }
 
-  #append(order: ReconcilerOrder, actor: string, reason: string) {
-    const { clock, random, salts } = this.#parts
-    const at = Math.floor(clock.now())
-    const id = uuidV7(at, random)
-    const { event, commandType } = eventOf(order, reason)
-    const encoded = encodeEvents({
-      stream: ADMIN_STREAM,
-      expectedNextRevision: this.#revision + 1,
-      previousHash: this.#hash,
-      events: [{ event, metadata: logEventMetadata(commandType, id, at, actor) }],
-      salts,
-    })
-    return appendResolved(this.#parts, ADMIN_STREAM, this.#revision, encoded)
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work)
-    this.#turn = mine.catch(() => {})
-    return mine
+  #fold({ event, metadata }: RecordedLogEvent): void {
+    if (event.type !== 'ReconcilerModeChanged' && event.type !== 'ReconcilerBreakerReleased') return
+    const { at, actor = 'operator', onBehalfOf, commandId } = metadata
+    const { facts, content } = event
+    const order = { at, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), reason: content.reason }
+    if (event.type === 'ReconcilerModeChanged') newest(this.#modes, facts.kind, { ...order, mode: event.facts.mode })
+    else newest(this.#releases, facts.kind, order)
+    this.#remembered.set(commandId, wordsOf(event, actor))
+    const [oldest] = this.#remembered.size > REMEMBERED_MAX ? this.#remembered.keys() : []
+    if (oldest !== undefined) this.#remembered.delete(oldest)
   }
 }
 
-function eventOf(order: ReconcilerOrder, reason: string): { readonly event: LogEvent; readonly commandType: string } {
+function newest<T>(orders: Map<string, T>, kind: string, order: T): void {
+  if (kind === EVERY_KIND) orders.clear()
+  orders.set(kind, order)
+}
+
+function wordsOf({ type, facts, content }: LogEvent, actor: string): string {
+  return JSON.stringify([type, facts, content, actor])
+}
+
+function eventOf(order: ReconcilerOrder, reason: string): Pick<AdminEntry, 'event' | 'commandType'> {
   const { kind } = order
   switch (order.type) {
     case 'mode': {

@@ -20,6 +20,11 @@ export function snapshot(parts: NodeParts, name: RegistryName, id: string): Prom
   })
 }
 
+/** What a decision would be made on by now, at or beyond the head of the stream. */
+export function registryState(parts: NodeParts, name: RegistryName): Promise<RegistryState> {
+  return withRegistry(parts, name, ({ writer }) => writer.durable.state)
+}
+
 export function list(parts: NodeParts, name: RegistryName): Promise<readonly OperationSnapshot[]> {
   return withRegistry(parts, name, (registry) => {
     const operations = [...registry.writer.durable.state.operations.values()].sort((a, b) => a.number - b.number)

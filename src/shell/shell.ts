@@ -19,6 +19,7 @@ import type {
   WaitRequest,
   WaitStanding,
 } from '../authority/questions.ts'
+import type { RegistryState } from '../authority/registry.ts'
 import type { PresentStatus } from '../authority/status.ts'
 import type { WaitView } from '../authority/wait-view.ts'
 import { randomSalts } from '../event-store/event-codec.ts'
@@ -32,7 +33,7 @@ import type { AbortCause } from './lease-signals.ts'
 import { OPEN_FATES_MAX, OpenFates } from './open-fates.ts'
 import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
-import { history, list, overview, snapshot } from './registry-reads.ts'
+import { history, list, overview, registryState, snapshot } from './registry-reads.ts'
 import type { NodeParts, ShellParts } from './shell-parts.ts'
 import { onLease, outcome, wait, waitStanding } from './waiting.ts'
 
@@ -71,6 +72,11 @@ export class Shell {
   /** Active and retained operations, oldest registration first. */
   list(name: RegistryName): Promise<readonly OperationSnapshot[]> {
     return list(this.#parts, name)
+  }
+
+  /** What a decision would be made on by now. A value: it never changes. */
+  registryState(name: RegistryName): Promise<RegistryState> {
+    return registryState(this.#parts, name)
   }
 
   overview(name: RegistryName): Promise<RegistryOverview> {

@@ -8,6 +8,8 @@ import type { AddressedCommand } from './command-stamp.ts'
 /** Who sends a command, and on whose thread of work: stored with its events. */
 export interface Sender {
   readonly actor: string
+  /** For whom the actor says he acts. */
+  readonly onBehalfOf?: string
   readonly correlationId?: string
   readonly causationId?: string
   readonly traceparent?: string

@@ -6,6 +6,7 @@ import { PRESENT_STATUSES } from '../authority/status.ts'
 import { jsonSchema, positionSchema } from './json-text.ts'
 import { outcomeSchema } from './operation-wire.ts'
 import { type Problem, placeOfProblem, problemSchema, rejectionOfProblem } from './problem.ts'
+import { onBehalfOfSchema } from './sender-wire.ts'
 import { waitViewSchema } from './wait-wire.ts'
 
 export const commandAnswerSchema = z
@@ -43,6 +44,8 @@ export const batchEntrySchema = z
     commandId: z.string().optional(),
     correlationId: z.string().optional(),
     causationId: z.string().optional(),
+    traceparent: z.string().optional().meta({ description: 'W3C Trace Context. Default: that of the request.' }),
+    onBehalfOf: onBehalfOfSchema,
     command: z.record(z.string(), jsonSchema).meta({ description: 'With its type, as the authority has it.' }),
   })
   .meta({ id: 'BatchEntry' })

@@ -16,6 +16,7 @@ export const liveEventSchema = z
     workspace: z.string(),
     owner: z.string(),
     actor: z.string(),
+    onbehalfof: z.string().optional(),
     commandid: z.string(),
     correlationid: z.string().optional(),
     causationid: z.string().optional(),

@@ -95,7 +95,13 @@ export const historySchema = z
         type: z.string(),
         facts: z.record(z.string(), z.unknown()),
         content: z.record(z.string(), z.unknown()),
-        metadata: z.looseObject({ at, actor: z.string(), commandId: z.string(), commandType: z.string() }),
+        metadata: z.looseObject({
+          at,
+          actor: z.string(),
+          onBehalfOf: z.string().optional(),
+          commandId: z.string(),
+          commandType: z.string(),
+        }),
       }),
     ),
   })

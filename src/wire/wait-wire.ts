@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { waitModeSchema } from '../authority/events.ts'
 import { positionSchema } from './json-text.ts'
 import { operationSchema, outcomeSchema } from './operation-wire.ts'
+import { onBehalfOfSchema } from './sender-wire.ts'
 
 export const beginWaitSchema = z
   .strictObject({
@@ -11,6 +12,7 @@ export const beginWaitSchema = z
     waitId: z.string().optional().meta({ description: 'To come back with, to any node. Minted where none is given.' }),
     runId: z.string().optional(),
     deadlineAt: z.int().min(0).optional().meta({ description: 'Epoch ms.' }),
+    onBehalfOf: onBehalfOfSchema,
   })
   .meta({ id: 'BeginWait' })
 export type BeginWait = Readonly<z.infer<typeof beginWaitSchema>>

@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { freshFolder } from '../client/support/opened-verdict.ts'
 import { CommandLine, type CommandLineOptions, verdict } from './support/command-line.ts'
+
+// Each test starts several processes, on a machine that others use as well.
+vi.setConfig({ testTimeout: 120_000 })
 
 interface Serving {
   readonly line: CommandLine
@@ -143,7 +146,7 @@ describe('verdict keys', () => {
     expect(await verdict('keys', 'revoke', id, '--data', folder)).toMatchObject({ code: 0 })
     expect((await verdict('keys', 'list', '--json', '--data', folder)).stdout.toString()).toContain('revokedAt')
     await expect
-      .poll(() => call(`${url}/v1/workspaces/eu/owners/o`, key), { timeout: 10_000 })
+      .poll(() => call(`${url}/v1/workspaces/eu/owners/o`, key), { timeout: 30_000 })
       .toMatchObject({ status: 401 })
     expect(await verdict('keys', 'revoke', '000000000000', '--data', folder)).toMatchObject({ code: 1 })
   })
@@ -169,7 +172,7 @@ async function refused(url: string): Promise<void> {
           () => 'listens',
           () => 'refused',
         ),
-      { timeout: 5_000 },
+      { timeout: 30_000 },
     )
     .toBe('refused')
 }

@@ -89,7 +89,7 @@ describe.each(STORES)('bad input, on %s', (store) => {
       'invalid_command',
       'commandId',
     ],
-    ...(['actor', 'correlationId', 'causationId', 'traceparent'] as const).flatMap((field) =>
+    ...(['actor', 'onBehalfOf', 'correlationId', 'causationId', 'traceparent'] as const).flatMap((field) =>
       [7n, cycle, Symbol('x'), '', 'a\nb', 'x'.repeat(257)].map(
         (value) =>
           [

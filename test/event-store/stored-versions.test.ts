@@ -24,6 +24,7 @@ const FOLDER = path.join(import.meta.dirname, 'examples')
 const DIGESTS: Readonly<Record<string, string>> = {
   'v1.ndjson': '01027af16b957bb899d42df807f87b96839cea1dd3ca9364835975bedf98aada',
   'v2.ndjson': 'a79e298f45a557e868a08565f7e2fad0df3ca2bc22b064a466bccf22b60cc6d1',
+  'v3.ndjson': 'ea01ca2378b40de05fa5fd2c40ec6cd7aa227a2bb147674b33a0e5c1fee2105e',
 }
 
 const SCHEMAS: EventSchemas = { ...EVENT_SCHEMAS, ...LOG_EVENT_SCHEMAS }

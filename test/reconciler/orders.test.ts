@@ -68,7 +68,9 @@ test('a mode outlives the process in which it was set, and counts more than what
   await clock.advance(SILENCE_MS)
   const second = await openRig({ clock, reconciler }, location)
   expect(await second.node.reconcile({ withoutGrace: true })).toMatchObject({ observed: 1, reconciled: 0 })
-  expect(second.node.reconciler.status.modes).toEqual({ export: 'observe' })
+  expect(second.node.reconciler.status.modes).toEqual({
+    export: { mode: 'observe', order: { at: expect.any(Number), actor: 'operator', reason: 'not yet' } },
+  })
 })
 
 test('what one process says, another one that runs follows before its next pass, and its open breaker is released', async () => {
@@ -83,7 +85,7 @@ test('what one process says, another one that runs follows before its next pass,
   expect(await here.node.reconcile()).toMatchObject({ candidates: 22, heldByBreaker: 21, skipped: 1, reconciled: 0 })
   expect(await there.node.reconciler.release('export', { actor: 'mara', reason: 'they are gone' })).toBe(false)
   expect(await here.node.reconcile()).toMatchObject({ candidates: 22, reconciled: 21, skipped: 1 })
-  expect(here.node.reconciler.status).toMatchObject({ breakers: [], modes: { import: 'off' } })
+  expect(here.node.reconciler.status).toMatchObject({ breakers: [], modes: { import: { mode: 'off' } } })
   expect(here.warnings.map(({ facts }) => facts)).toEqual([
     { code: 'reconciler_breaker_open', kind: 'export', suspects: 21, active: 21 },
     { code: 'reconciler_breaker_released', kind: 'export', actor: 'mara', reason: 'they are gone' },

@@ -319,7 +319,8 @@ test('a worker of an earlier life of an id never passes, and its late word goes 
 test('every event tells actor, command, correlation, causation and trace', async () => {
   const store = openMemoryStore()
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-  const options = { commandId: 'c', actor: 'ann', correlationId: 'co', causationId: 'ca', traceparent }
+  const thread = { correlationId: 'co', causationId: 'ca', traceparent }
+  const options = { commandId: 'c', actor: 'ann', onBehalfOf: 'customer 7', ...thread }
   await answered(openShell({ store }), { ...REGISTER, id: 'a' }, options)
   for (const { metadata } of (await storedIn(store)).map(decodeEvent)) {
     expect(metadata).toMatchObject({ ...options, commandType: 'RegisterOperation', count: 2, ruleset: 1 })

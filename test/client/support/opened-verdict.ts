@@ -43,7 +43,8 @@ export async function openedThrough(
 
 export function freshFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-test-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  // A process that is about to be ended may write into it while it goes.
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
   return folder
 }
 
