@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
 import type { SendOptions } from '../client/door.ts'
 import { headerOfText, textOfHeader } from '../wire/header-text.ts'
-import type { Call, Endpoint } from './endpoint.ts'
+import { type Call, type Endpoint, isCommand } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import { queryAs } from './request-body.ts'
 import type { Principal } from './roles.ts'
@@ -35,7 +35,7 @@ export function callOf(
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
   const { body, onBehalfOf } = behalfOf(endpoint, request.body ?? {})
   const commandId = idempotencyKey(request) ?? randomUUID()
-  if (endpoint.method !== 'GET') void reply.header('idempotency-key', headerOfText(commandId))
+  if (isCommand(endpoint)) void reply.header('idempotency-key', headerOfText(commandId))
   return {
     principal,
     registry,
@@ -43,6 +43,7 @@ export function callOf(
     params,
     query: query as Readonly<Record<string, unknown>>,
     body,
+    headers: request.headers,
     requestId: request.id,
     waitMs,
     gone: waitMs > 0 ? goneSignal(reply) : NEVER_GONE,

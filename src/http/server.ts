@@ -11,7 +11,6 @@ import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
-import type { Authenticate } from './authentication.ts'
 import { unknownWorkspace } from './commands.ts'
 import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
@@ -24,8 +23,9 @@ import { forbidden } from './operation-address.ts'
 import { callOf } from './request-call.ts'
 import { pathOf } from './request-path.ts'
 import { type Principal, standing } from './roles.ts'
-import { type Address, mount } from './routing.ts'
+import { type Address, addressesOf, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
+import { StandingEntitlement } from './standing-entitlement.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
 declare module 'fastify' {
@@ -38,7 +38,6 @@ declare module 'fastify' {
 }
 
 export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
-  readonly authenticate: Authenticate
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
 }
@@ -79,7 +78,12 @@ const PARAMETER_LENGTH_MAX = 512
 const IDLE_LOOK_MS = 50
 
 export async function createServer(parts: ServerParts): Promise<ApiServer> {
-  const { settings, log, authenticate, plugins = [] } = parts
+  const {
+    settings,
+    log,
+    authentication: { authenticate },
+    plugins = [],
+  } = parts
   const host: Host = {
     ...parts,
     polls: new LongPolls(settings.httpWaitsMax),
@@ -87,7 +91,9 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     streams: new EventStreams(settings.httpStreamsMax),
   }
   const draining = new AbortController()
-  const openPaths = new Set<string>()
+  const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
+  const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
+  const openPaths = new Set<string>(openEndpoints)
   const openFolders = new Set<string>()
   const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
   const app = Fastify({
@@ -132,9 +138,9 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
       void reply.header('connection', 'close')
       done(new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon'))
     }
-    let asked: ReturnType<Authenticate>
+    let asked: Principal | Promise<Principal>
     try {
-      asked = authenticate(request.headers)
+      asked = authenticate(request)
     } catch (error) {
       return done(error as Error) // RequestRefused, as its type promises
     }
@@ -146,7 +152,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
       hook: 'preParsing',
       max: settings.httpRequestsPerMinuteMax,
       timeWindow: 60_000,
-      allowList: ({ principal }) => principal === undefined,
+      allowList: (request) => request.principal === undefined && !openEndpoints.has(pathOf(request)),
       keyGenerator: ({ principal, ip }) => rateKeyOf(principal, ip),
       errorResponseBuilder: (_request, { max }) =>
         new RequestRefused('rate_limited', `at most ${max} requests a minute`, { limit: max }),
@@ -171,7 +177,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     nameOf,
     openPaths,
     openFolders,
-    whoAsks: async ({ headers }) => authenticate(headers),
+    whoAsks: async (request) => authenticate(request),
     endpointOf: ({ endpoint }) => endpoint,
     draining: draining.signal,
   }
@@ -238,24 +244,32 @@ async function answer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { endpoint } = address
-  const principal = principalOf(request)
+  const principal = endpoint.access === 'anybody' ? NOBODY : principalOf(request)
   const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
   const call = callOf(address, parts, request, reply)
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
   if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
   if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
-    await endpoint.stream(call, host, connectionOf(request, reply, draining))
+    const entitlement = new StandingEntitlement({ request, principal, draining, ...host })
+    try {
+      await endpoint.stream(call, host, connectionOf(request, reply, entitlement.over))
+    } finally {
+      entitlement.release()
+    }
     return reply
   }
   return sent(await endpoint.handle(call, host), reply)
 }
 
-function connectionOf(request: FastifyRequest, reply: FastifyReply, draining: AbortSignal): StreamConnection {
+/** Calls what anybody may. */
+const NOBODY: Principal = { name: 'nobody', grants: [] }
+
+function connectionOf(request: FastifyRequest, reply: FastifyReply, over: AbortSignal): StreamConnection {
   const told = request.headers['last-event-id']
   return {
     lastEventId: Array.isArray(told) ? told[0] : told,
-    draining,
+    over,
     begin(headers) {
       void reply.headers(headers).hijack()
       return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
