@@ -15,9 +15,20 @@ export interface BenchServer {
   stop(): Promise<void>
 }
 
-export async function benchServer(kind: 'verdict' | 'echo'): Promise<BenchServer> {
+export interface BenchServerOptions {
+  /** A log that is there, and stays; a new one where it is left out. */
+  readonly file?: string
+  /** Keeps the read models up. */
+  readonly isFollowing?: boolean
+}
+
+export async function benchServer(
+  kind: 'verdict' | 'echo',
+  { file, isFollowing = false }: BenchServerOptions = {},
+): Promise<BenchServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-bench-'))
-  const child = spawn(process.execPath, [MAIN, kind, path.join(folder, 'verdict.db')], {
+  const following = isFollowing ? ['following'] : []
+  const child = spawn(process.execPath, [MAIN, kind, file ?? path.join(folder, 'verdict.db'), ...following], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]

@@ -6,12 +6,14 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { fold } from './fold.ts'
 import { http } from './http.ts'
+import { lag } from './lag.ts'
 import { liveness } from './liveness.ts'
 import { monitor } from './monitor.ts'
 import { queries } from './queries.ts'
-import { lag, rebuild } from './rebuild.ts'
+import { rebuild } from './rebuild.ts'
 import { type BenchReport, printReport } from './report.ts'
 import { sse } from './sse.ts'
+import { start } from './start.ts'
 import { w1 } from './w1.ts'
 import { waits } from './waits.ts'
 
@@ -20,6 +22,7 @@ const BENCHES: Readonly<Record<string, (store: string | undefined) => Promise<Be
   fold,
   rebuild,
   lag,
+  start,
   liveness,
   queries,
   monitor,

@@ -13,7 +13,15 @@ export interface BenchRow {
   /** Milliseconds per command. */
   readonly p50?: number
   readonly p99?: number
+  readonly aim?: Aim
 }
+
+/** What the value, the ratio or the p99 is to come to. */
+export type Aim =
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly ratioMin: number }
+  | { readonly p99MsMax: number }
 
 export interface BenchReport {
   readonly name: string
@@ -36,7 +44,7 @@ export function machineFacts(): Readonly<Record<string, string | number>> {
 export function printReport({ name, machine, rows }: BenchReport): void {
   console.log(`\n${name}: ${Object.values(machine).join(' | ')}\n`)
   const table = [
-    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms'],
+    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'aim'],
     ...rows.map((row) => [
       row.case,
       figure(row.value),
@@ -45,6 +53,7 @@ export function printReport({ name, machine, rows }: BenchReport): void {
       row.ratio === undefined ? '' : row.ratio.toFixed(2),
       row.p50 === undefined ? '' : row.p50.toFixed(2),
       row.p99 === undefined ? '' : row.p99.toFixed(2),
+      aimOf(row),
     ]),
   ]
   const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
@@ -54,8 +63,32 @@ export function printReport({ name, machine, rows }: BenchReport): void {
   for (const line of table.slice(1)) console.log(text(line))
 }
 
+/** Of the whole process, its threads included. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
+export function sorted(values: readonly number[]): readonly number[] {
+  return values.toSorted((one, other) => one - other)
+}
+
+/** The middle one, of any order. */
+export function median(values: readonly number[]): number {
+  return quantile(sorted(values), 0.5)
+}
+
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+}
+
+function aimOf({ value, ratio = 0, p99 = Number.POSITIVE_INFINITY, aim }: BenchRow): string {
+  if (aim === undefined) return ''
+  const told = (text: string, isMet: boolean) => `${text}: ${isMet ? 'met' : 'not met'}`
+  if ('atLeast' in aim) return told(`>= ${figure(aim.atLeast)}`, value >= aim.atLeast)
+  if ('atMost' in aim) return told(`<= ${figure(aim.atMost)}`, value <= aim.atMost)
+  if ('ratioMin' in aim) return told(`ratio >= ${aim.ratioMin}`, ratio >= aim.ratioMin)
+  return told(`p99 < ${aim.p99MsMax} ms`, p99 < aim.p99MsMax)
 }
 
 function figure(value: number | undefined): string {

@@ -1,8 +1,8 @@
-/** A server of a bench in a process of its own: `server-main.ts verdict FILE` or `server-main.ts echo`. Says where it listens. */
+/** A server of a bench in a process of its own: `server-main.ts verdict FILE [following]` or `server-main.ts echo`. Says where it listens. */
 import Fastify from 'fastify'
 import { serveVerdict } from '../src/serve.ts'
 
-const [kind, file = ''] = process.argv.slice(2)
+const [kind, file = '', following] = process.argv.slice(2)
 
 if (kind === 'echo') {
   // What the web framework costs by itself: the same request read and answered.
@@ -15,7 +15,7 @@ if (kind === 'echo') {
   const { url } = await serveVerdict(file, {
     port: 0,
     settings: { logLevel: 'silent', httpRequestsPerMinuteMax: 0 },
-    readModels: { follow: 'never' },
+    readModels: { follow: following === undefined ? 'never' : 'at_start' },
   })
   process.stdout.write(`${url}\n`)
 }

@@ -14,15 +14,26 @@ export interface Staged<Row> {
   readonly ends: boolean
 }
 
-/** A row in memory. Only `put` changes it. */
-export interface Kept<Row> {
+/**
+ * A row in memory. Only `put` changes it. A class, and no literal: V8 makes literals among the old objects at once when it saw those
+ * of one place survive, and a dead one there keeps all that it refers to until the next full collection.
+ */
+export class Kept<Row> {
   readonly key: RowKey
   row: Row | undefined
   /** As the file has it; undefined where it has no row of this key. */
   stored: readonly SqlValue[] | undefined
-  isTouched: boolean
+  /** What it will be stored as, once that is committed. */
+  written: readonly SqlValue[] | undefined
+  isTouched = false
   /** Likely not asked for again: let go as soon as it is written. */
-  isOver: boolean
+  isOver = false
+
+  constructor(key: RowKey, row: Row | undefined, stored: readonly SqlValue[] | undefined) {
+    this.key = key
+    this.row = row
+    this.stored = stored
+  }
 }
 
 export class KeptRows<Row> {
@@ -32,8 +43,6 @@ export class KeptRows<Row> {
   #young = new KeyTree<Kept<Row>>()
   #old = new KeyTree<Kept<Row>>()
   #touched: Kept<Row>[] = []
-  /** What the touched ones will be stored as, once that is committed. */
-  #written: (readonly SqlValue[] | undefined)[] = []
 
   /** @internal */
   constructor(db: Database.Database, layout: TableLayout<Row>, generation: number, rowsMax: number) {
@@ -48,9 +57,7 @@ export class KeptRows<Row> {
 
   /** The same for a key that the file is known to have no row of. */
   begin(key: RowKey): Kept<Row> {
-    return (
-      this.#inMemory(key) ?? this.#keep({ key, row: undefined, stored: undefined, isTouched: false, isOver: false })
-    )
+    return this.#inMemory(key) ?? this.#keep(new Kept<Row>(key, undefined, undefined))
   }
 
   put(kept: Kept<Row>, row: Row | undefined): void {
@@ -64,24 +71,23 @@ export class KeptRows<Row> {
   /** Each touched row once, where it is stored as something else; how many. To be called within a transaction. */
   write(): number {
     let count = 0
-    this.#written = []
-    for (const { key, row, stored } of this.#touched) {
-      const values = row === undefined ? undefined : this.#layout.write(row)
-      this.#written.push(values)
-      if (this.#statements.write(key, stored, values)) count++
+    for (const kept of this.#touched) {
+      const { key, row, stored } = kept
+      kept.written = row === undefined ? undefined : this.#layout.write(row)
+      if (this.#statements.write(key, stored, kept.written)) count++
     }
     return count
   }
 
   /** What was written is committed. */
   settle(): void {
-    for (const [i, kept] of this.#touched.entries()) {
-      kept.stored = this.#written[i]
+    for (const kept of this.#touched) {
+      kept.stored = kept.written
+      kept.written = undefined
       kept.isTouched = false
       if (kept.isOver || kept.row === undefined) this.#letGo(kept)
     }
     this.#touched = []
-    this.#written = []
     if (this.#young.size < this.#rowsMax / 2) return
     this.#old = this.#young
     this.#young = new KeyTree()
@@ -90,14 +96,16 @@ export class KeptRows<Row> {
   /** What was written is not committed: the file alone knows. */
   forget(): void {
     this.#touched = []
-    this.#written = []
     this.#young = new KeyTree()
     this.#old = new KeyTree()
   }
 
-  #letGo({ key }: Kept<Row>): void {
-    this.#young.delete(key)
-    this.#old.delete(key)
+  /** Emptied as well: a dead one among V8's old objects keeps all that it refers to until the next full collection. */
+  #letGo(kept: Kept<Row>): void {
+    this.#young.delete(kept.key)
+    this.#old.delete(kept.key)
+    kept.row = undefined
+    kept.stored = undefined
   }
 
   #inMemory(key: RowKey): Kept<Row> | undefined {
@@ -114,7 +122,7 @@ export class KeptRows<Row> {
 
   #loaded(key: RowKey): Kept<Row> {
     const values = this.#statements.read(key)?.map((value, i) => narrowed(value, this.#layout.columns[i]))
-    return { key, row: values && this.#layout.read(values), stored: values, isTouched: false, isOver: false }
+    return new Kept(key, values && this.#layout.read(values), values)
   }
 }
 

@@ -3,7 +3,7 @@ import { type Deadline, earliestDeadline } from '../src/authority/deadlines.ts'
 import type { Policy } from '../src/authority/lifecycle-policy.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import type { ActiveStatus } from '../src/authority/status.ts'
-import { LIVENESS_TABLE, NEWEST_TIME_TABLE, WAIT_TABLE } from './liveness.ts'
+import { type Basis, LIVENESS_TABLE, NEWEST_TIME_TABLE, WAIT_TABLE } from './liveness.ts'
 import { operationOf } from './operation-record.ts'
 import type { SqlValue } from './projection.ts'
 import { QuestionError } from './question-error.ts'
@@ -25,6 +25,7 @@ export interface ThreatenedOperation {
   readonly lastSignAt?: number
   readonly isCancelRequested: boolean
   readonly attention: Operation['attention']
+  readonly basis: Basis
 }
 
 /** A wait that nobody ended although its deadline has passed. */
@@ -99,7 +100,7 @@ export function recoveredAsked(
   const table = session.table(LIVENESS_TABLE)
   return session
     .all<StoredRow>(
-      `SELECT stream, workspace, owner, record FROM ${table} INDEXED BY ${session.index(LIVENESS_TABLE, 'raised')}
+      `SELECT ${COLUMNS} FROM ${table} INDEXED BY ${session.index(LIVENESS_TABLE, 'raised')}
        WHERE is_raised = 1 AND deadline_at > ? AND (stream, number) > (?, ?) ${within.sql}
        ORDER BY stream, number LIMIT ?`,
       [at, after.stream, after.number, ...within.parameters, limit],
@@ -166,7 +167,7 @@ function asked(
   const behind = after === undefined ? '' : `AND (${column}, stream, number) > (?, ?, ?)`
   return session
     .all<StoredRow>(
-      `SELECT stream, workspace, owner, record FROM ${session.table(LIVENESS_TABLE)}
+      `SELECT ${COLUMNS} FROM ${session.table(LIVENESS_TABLE)}
        WHERE ${column} IS NOT NULL AND ${condition} ${behind} ${within.sql}
        ORDER BY ${column}, stream, number LIMIT ?`,
       [...values, ...(after === undefined ? [] : [after.at, after.stream, after.number]), ...within.parameters, limit],
@@ -174,14 +175,21 @@ function asked(
     .flatMap(threatened)
 }
 
+const COLUMNS =
+  'stream, workspace, owner, record, CAST(basis_position AS TEXT) AS position, basis_at AS at, basis_behind_ms AS behindMs'
+
 interface StoredRow {
   readonly stream: string
   readonly workspace: string
   readonly owner: string
   readonly record: string
+  readonly position: string
+  readonly at: number
+  readonly behindMs: number
 }
 
-function threatened({ stream, workspace, owner, record }: StoredRow): readonly ThreatenedOperation[] {
+function threatened(row: StoredRow): readonly ThreatenedOperation[] {
+  const { stream, workspace, owner, record, position, at, behindMs } = row
   const operation = operationOf(record)
   const deadline = earliestDeadline(operation)
   if (deadline === undefined) return []
@@ -203,6 +211,7 @@ function threatened({ stream, workspace, owner, record }: StoredRow): readonly T
       ...(lastSignAt === undefined ? {} : { lastSignAt }),
       isCancelRequested: cancel !== undefined,
       attention,
+      basis: { position: BigInt(position), at, behindMs },
     },
   ]
 }

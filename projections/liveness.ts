@@ -3,13 +3,13 @@
  * nothing that has ended. The deadline is the one that the authority computes; here it is stored and compared, never worked
  * out anew. What is asked of it stands in liveness-questions.ts.
  */
-import { earliestDeadline } from '../src/authority/deadlines.ts'
+import { earliestDeadline, movesDeadlines } from '../src/authority/deadlines.ts'
 import type { Operation } from '../src/authority/operation.ts'
 import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
 import { lifeBegins, lifeEnds } from './lives.ts'
 import { operationOf, recordOf } from './operation-record.ts'
-import type { Projection, ProjectionTable } from './projection.ts'
+import type { ProjectedEvent, Projection, ProjectionTable, RowsBefore } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 import { waitTables } from './waits-under-way.ts'
 
@@ -19,6 +19,16 @@ export interface LivenessRow {
   readonly owner: string
   /** Without payloads, name and labels. */
   readonly operation: Operation
+  readonly basis: Basis
+}
+
+/** The event that the deadline of an operation rests on. */
+export interface Basis {
+  readonly position: bigint
+  /** By the clock of the node that wrote it. */
+  readonly at: number
+  /** How far behind the newest time before it: then the clock of its node was, too. */
+  readonly behindMs: number
 }
 
 export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
@@ -33,6 +43,9 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
     // From here on it may be doubted: late, where its rule knows lateness.
     { name: 'suspect_at', type: 'integer', nullable: true },
     { name: 'is_raised', type: 'integer' },
+    { name: 'basis_position', type: 'bigint' },
+    { name: 'basis_at', type: 'integer' },
+    { name: 'basis_behind_ms', type: 'integer' },
     { name: 'record', type: 'text' },
   ],
   key: ['stream', 'number'],
@@ -42,30 +55,35 @@ export const LIVENESS_TABLE: ProjectionTable<LivenessRow> = {
     { name: 'raised', columns: ['stream', 'number'], where: 'is_raised = 1' },
     { name: 'by_kind', columns: ['kind', 'stream', 'number'] },
   ],
-  write: ({ stream, workspace, owner, operation }) => {
+  write: ({ stream, workspace, owner, operation, basis }) => {
     const deadline = earliestDeadline(operation)
     const { deadlineAt = null, lateAt = deadlineAt } = deadline ?? {}
     const { number, kind, attention } = operation
     const suspectAt = deadlineAt === null || lateAt === null ? null : Math.min(deadlineAt, lateAt)
     const isRaised = attention.some(({ raised }) => raised) ? 1 : 0
-    return [stream, number, workspace, owner, kind, deadlineAt, suspectAt, isRaised, recordOf(operation)]
+    const { position, at, behindMs } = basis
+    const record = recordOf(operation)
+    return [stream, number, workspace, owner, kind, deadlineAt, suspectAt, isRaised, position, at, behindMs, record]
   },
-  read: ([stream, , workspace, owner, , , , , record]) => ({
+  read: ([stream, , workspace, owner, , , , , position, at, behindMs, record]) => ({
     stream: String(stream),
     workspace: String(workspace),
     owner: String(owner),
     operation: operationOf(String(record)),
+    basis: { position: position as bigint, at: Number(at), behindMs: Number(behindMs) }, // a column of bigints
   }),
   targets: (recorded) => livesTouchedBy(recorded).map((number) => [recorded.stream, number]),
   begins: lifeBegins,
   ends: lifeEnds,
-  evolve: (row, recorded, _before, [, number]) => {
+  evolve: (row, recorded, before, [, number]) => {
     const { event, stream, workspace, owner } = recorded
     // A late report that contradicts the truth comes after the end.
     if (row === undefined && event.type === 'ContradictionRecorded') return undefined
     const operation = lifeAfter(row?.operation, recorded, Number(number))
     if (operation === undefined || isTerminal(operation.status)) return undefined
-    return { stream, workspace, owner, operation: withoutWords(operation) }
+    const isMoved = row === undefined || hasOtherDeadline(row.operation, operation)
+    const basis = isMoved ? basisOf(recorded, before) : row.basis
+    return { stream, workspace, owner, operation: withoutWords(operation), basis }
   },
 }
 
@@ -84,6 +102,17 @@ export const NEWEST_TIME_TABLE: ProjectionTable<number> = {
   evolve: (newestAt = 0, { metadata }) => Math.max(newestAt, metadata.at),
 }
 
+function hasOtherDeadline(before: Operation, after: Operation): boolean {
+  if (!movesDeadlines(before, after)) return false
+  const [one, other] = [earliestDeadline(before), earliestDeadline(after)]
+  return one?.rule !== other?.rule || one?.deadlineAt !== other?.deadlineAt
+}
+
+function basisOf({ position, metadata: { at } }: ProjectedEvent, before: RowsBefore): Basis {
+  const newestAt = before.row(NEWEST_TIME_TABLE, [NEWEST]) ?? at
+  return { position, at, behindMs: Math.max(0, newestAt - at) }
+}
+
 const NEWEST = 0
 const NEWEST_KEYS = [[NEWEST]] as const
 
@@ -91,7 +120,7 @@ export const { members: WAIT_MEMBER_TABLE, waits: WAIT_TABLE } = waitTables(LIVE
 
 export const LIVENESS: Projection = {
   name: 'liveness',
-  version: 3,
+  version: 4,
   tables: [LIVENESS_TABLE, WAIT_MEMBER_TABLE, WAIT_TABLE, NEWEST_TIME_TABLE],
   unknownEvents: 'stop',
 }

@@ -13,7 +13,16 @@ import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
 import { lifeBegins, lifeEnds } from './lives.ts'
 import { operationOf, recordOf } from './operation-record.ts'
-import { type CountRow, counted, countKey, keepsStanding, standingOf, standingOfKey } from './operation-standing.ts'
+import {
+  type CountRow,
+  counted,
+  countKey,
+  isSameStanding,
+  keepsStanding,
+  type Standing,
+  standingOf,
+  standingOfKey,
+} from './operation-standing.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
 import { slimOperation } from './slim-operation.ts'
 
@@ -100,7 +109,12 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
       columns: ['status', 'status_since_at', 'registered_position', 'last_activity_at', ...factsBut('status')],
       where: VISIBLE,
     },
-    { name: 'running', columns: ['started_at', 'registered_position', 'status', ...NAMED], where: 'is_active = 1' },
+    {
+      name: 'running',
+      columns: ['started_at', 'registered_position', 'status', ...NAMED],
+      where: 'is_active = 1',
+      isOfFew: true,
+    },
     {
       name: 'standing',
       columns: [
@@ -114,30 +128,48 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
         ...NAMED,
       ],
       where: 'is_active = 1',
+      isOfFew: true,
     },
-    { name: 'late', columns: ['late_at', 'deadline_at', ...GRACE, 'status', ...NAMED], where: 'late_at IS NOT NULL' },
+    {
+      name: 'late',
+      columns: ['late_at', 'deadline_at', ...GRACE, 'status', ...NAMED],
+      where: 'late_at IS NOT NULL',
+      isOfFew: true,
+    },
     {
       name: 'follow_up',
       columns: ['last_activity_at', 'registered_position', 'status_since_at', ...FACTS],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
+      isOfFew: true,
     },
     {
       name: 'follow_up_status',
       columns: ['status', 'status_since_at', 'registered_position', ...factsBut('status')],
       where: `needs_follow_up = 1 AND ${VISIBLE}`,
+      isOfFew: true,
     },
-    { name: 'contradicted', columns: ['is_active', 'deadline_at'], where: `is_contradicted = 1 AND ${VISIBLE}` },
-    { name: 'registered', columns: ['registered_at'], where: VISIBLE },
+    {
+      name: 'contradicted',
+      columns: ['is_active', 'deadline_at'],
+      where: `is_contradicted = 1 AND ${VISIBLE}`,
+      isOfFew: true,
+    },
+    // Days of registration lie all over the order of any sort: all of one are read, without their rows.
+    {
+      name: 'registered',
+      columns: ['registered_at', 'registered_position', 'last_activity_at', 'status_since_at', ...FACTS],
+      where: VISIBLE,
+    },
     // Retention's alone: for questions, whoever has ended is in the index of the statuses since that very time.
     { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
-    { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}` },
-    { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}` },
-    { name: 'retry_of', columns: ['retry_of'], where: `retry_of IS NOT NULL AND ${VISIBLE}` },
+    { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}`, isOfFew: true },
+    { name: 'attempts', columns: ['attempt'], where: `attempt > 1 AND ${VISIBLE}`, isOfFew: true },
+    { name: 'retry_of', columns: ['retry_of'], where: `retry_of IS NOT NULL AND ${VISIBLE}`, isOfFew: true },
     { name: 'workspace', columns: ['workspace'], where: VISIBLE },
     { name: 'id', columns: ['id', 'registered_position'] },
     { name: 'name', columns: ['name_folded', 'id'] },
     { name: 'key', columns: ['key'], where: `key IS NOT NULL AND ${VISIBLE}` },
-    { name: 'marked', columns: ['marked_at'], where: 'marked_at IS NOT NULL' },
+    { name: 'marked', columns: ['marked_at'], where: 'marked_at IS NOT NULL', isOfFew: true },
   ],
   write: (row) => {
     const { operation } = row
@@ -257,16 +289,15 @@ export const COUNTS: ProjectionTable<CountRow> = {
   indexes: [],
   write: (row) => [...countKey(row), row.operations],
   read: (values) => ({ ...standingOfKey(values as RowKey), operations: Number(values[6]) }),
-  targets: (event, before) => [...countChanges(event, before).values()].map(({ key }) => key),
-  evolve: (row, event, before, key) => {
-    const change = countChanges(event, before).get(key.join('\u0000'))?.change ?? 0
-    return counted(row, key, change)
-  },
+  targets: (event, before) => countChanges(event, before).map(({ key }) => key),
+  // The key is one of those that `targets` gave.
+  evolve: (row, event, before, key) =>
+    counted(row, key, countChanges(event, before).find((one) => one.key === key)?.change ?? 0),
 }
 
 export const OPERATION_INDEX: Projection = {
   name: 'operation-index',
-  version: 2,
+  version: 3,
   // Labels and counts look at operations as they were before the event.
   tables: [OPERATIONS, LABELS, COUNTS],
   unknownEvents: 'skip',
@@ -277,7 +308,28 @@ export function foldedName(name: string): string {
   return name.toLowerCase()
 }
 
+/** Counts ask for the row that was just made: what was worked out last is remembered, and no more. */
+let lastRow:
+  | {
+      readonly before: IndexedOperation | undefined
+      readonly recorded: ProjectedEvent
+      readonly number: number
+      readonly after: IndexedOperation | undefined
+    }
+  | undefined
+
 function rowAfter(
+  row: IndexedOperation | undefined,
+  recorded: ProjectedEvent,
+  number: number,
+): IndexedOperation | undefined {
+  if (lastRow?.recorded === recorded && lastRow.number === number && lastRow.before === row) return lastRow.after
+  const after = evolved(row, recorded, number)
+  lastRow = { before: row, recorded, number, after }
+  return after
+}
+
+function evolved(
   row: IndexedOperation | undefined,
   recorded: ProjectedEvent,
   number: number,
@@ -285,7 +337,7 @@ function rowAfter(
   const { event, metadata, stream, workspace, owner, position } = recorded
   // Said of one that retention has deleted.
   if (row === undefined && event.type === 'ContradictionRecorded') return undefined
-  const life = lifeAfter(row?.operation, recorded, number)
+  const life = lifeAfter(row?.operation, withoutInput(recorded), number)
   if (life === undefined) return undefined
   const operation = slimOperation(life)
   const isSign = event.type === 'SignsOfLifeRecorded'
@@ -303,12 +355,20 @@ function rowAfter(
   }
 }
 
+/** No row has it, and it is cheaper left out of what tells it than of all that is made of that. */
+function withoutInput(recorded: ProjectedEvent): ProjectedEvent {
+  const { event } = recorded
+  if (event.type !== 'OperationRegistered' || event.content.input === undefined) return recorded
+  const { input: _input, ...content } = event.content
+  return { ...recorded, event: { ...event, content } }
+}
+
 interface CountChange {
   readonly key: RowKey
   change: number
 }
 
-const NO_CHANGES: ReadonlyMap<string, CountChange> = new Map()
+const NO_CHANGES: readonly CountChange[] = []
 
 /** `targets` and each `evolve` of an event ask one after the other: what was worked out last is remembered, and no more. */
 let lastChanges:
@@ -316,29 +376,52 @@ let lastChanges:
       readonly event: ProjectedEvent
       /** Whose rows they follow from: the same event may be given to two builds, and again after retention has marked rows. */
       readonly before: RowsBefore
-      readonly changes: ReadonlyMap<string, CountChange>
+      readonly changes: readonly CountChange[]
     }
   | undefined
 
 /** How the counts change by an event. */
-function countChanges(event: ProjectedEvent, before: RowsBefore): ReadonlyMap<string, CountChange> {
+function countChanges(event: ProjectedEvent, before: RowsBefore): readonly CountChange[] {
   if (keepsStanding(event.event)) return NO_CHANGES
   if (lastChanges?.event === event && lastChanges.before === before) return lastChanges.changes
+  const numbers = livesTouchedBy(event)
+  const [first] = numbers
+  const changes =
+    numbers.length === 1 ? changesOfOne(event, first as number, before) : changesOfMany(event, numbers, before)
+  lastChanges = { event, before, changes }
+  return changes
+}
+
+function changesOfOne(event: ProjectedEvent, number: number, before: RowsBefore): readonly CountChange[] {
+  const row = before.row(OPERATIONS, [event.stream, number])
+  const was = countedStanding(row)
+  const is = countedStanding(rowAfter(row, event, number))
+  if (was !== undefined && is !== undefined && isSameStanding(was, is)) return NO_CHANGES
+  const changes: CountChange[] = []
+  if (was !== undefined) changes.push({ key: countKey(was), change: -1 })
+  if (is !== undefined) changes.push({ key: countKey(is), change: 1 })
+  return changes
+}
+
+function changesOfMany(event: ProjectedEvent, numbers: readonly number[], before: RowsBefore): readonly CountChange[] {
   const changes = new Map<string, CountChange>()
-  const add = (row: IndexedOperation | undefined, change: number) => {
-    if (row === undefined || row.markedAt !== null) return
-    const key = countKey(standingOf(row))
+  const add = (standing: Standing | undefined, change: number) => {
+    if (standing === undefined) return
+    const key = countKey(standing)
     const name = key.join('\u0000')
     const entry = changes.get(name)
     if (entry === undefined) changes.set(name, { key, change })
     else entry.change += change
   }
-  for (const number of livesTouchedBy(event)) {
+  for (const number of numbers) {
     const row = before.row(OPERATIONS, [event.stream, number])
-    add(row, -1)
-    add(rowAfter(row, event, number), 1)
+    add(countedStanding(row), -1)
+    add(countedStanding(rowAfter(row, event, number)), 1)
   }
-  for (const [name, { change }] of changes) if (change === 0) changes.delete(name)
-  lastChanges = { event, before, changes }
-  return changes
+  return [...changes.values()].filter(({ change }) => change !== 0)
+}
+
+/** Undefined for what is in no count. */
+function countedStanding(row: IndexedOperation | undefined): Standing | undefined {
+  return row === undefined || row.markedAt !== null ? undefined : standingOf(row)
 }

@@ -30,10 +30,22 @@ export function countKey(standing: Standing): RowKey {
   return [workspace, kind, status, reasonCode, isReconciled, needsFollowUp]
 }
 
+export function isSameStanding(one: Standing, other: Standing): boolean {
+  return (
+    one.status === other.status &&
+    one.kind === other.kind &&
+    one.workspace === other.workspace &&
+    one.reasonCode === other.reasonCode &&
+    one.isReconciled === other.isReconciled &&
+    one.needsFollowUp === other.needsFollowUp
+  )
+}
+
 /** The count after so many more; none is no row. */
 export function counted(row: CountRow | undefined, key: RowKey, change: number): CountRow | undefined {
   const operations = (row?.operations ?? 0) + change
-  return operations === 0 ? undefined : { ...standingOfKey(key), operations }
+  if (operations === 0) return undefined
+  return row === undefined ? { ...standingOfKey(key), operations } : { ...row, operations }
 }
 
 export function standingOf({ workspace, operation }: Operated): Standing {

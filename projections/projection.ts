@@ -36,6 +36,8 @@ export interface TableIndex {
   readonly columns: readonly string[]
   /** SQL condition of a partial index. */
   readonly where?: string
+  /** Its condition holds for few rows: kept up while rows are loaded in bulk, which costs less than another look at all of them. */
+  readonly isOfFew?: boolean
 }
 
 /** The values of a table's key columns, in their order. */

@@ -69,6 +69,7 @@ export class UnknownEvent extends Error {
 }
 
 const KEPT_ROWS_MAX = 50_000
+const NOTHING_FOLDED: ProjectedBatch = { events: 0, rowsWritten: 0, parked: [] }
 
 export class Projector {
   readonly #database: ReadDatabase
@@ -78,6 +79,8 @@ export class Projector {
   readonly #rows: ReadonlyMap<string, KeptRows<unknown>>
   readonly #parked = new Map<string, ParkedStream>()
   #checkpoint: Checkpoint
+  /** What is folded and not committed, from the checkpoint on. */
+  #folded: { readonly to: Checkpoint; readonly events: number; readonly parked: ParkedStream[] } | undefined
 
   constructor({ database, projection, generation, onPoison, keptRowsMax = KEPT_ROWS_MAX }: ProjectorOptions) {
     this.#database = database
@@ -116,37 +119,55 @@ export class Projector {
    * says; then nothing has changed, and the same may be sent again.
    */
   project(items: readonly LogItem[], to: Checkpoint, at: number): ProjectedBatch {
-    if (to.position <= this.#checkpoint.position) return { events: 0, rowsWritten: 0, parked: [] }
-    const parked: ParkedStream[] = []
-    const before = this.#rowsBefore()
-    let events = 0
     try {
-      for (const item of items) {
-        const place = item.type === 'event' ? item.event : item
-        if (place.position <= this.#checkpoint.position) continue
-        events++
-        if (this.#parked.has(place.stream)) continue
-        const cause = this.#apply(item, before)
-        if (cause === undefined) continue
-        if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, place, cause)
-        const { stream, revision, position } = place
-        const entry = { stream, revision, position, error: messageOf(cause), parkedAt: at, tries: 0 }
-        this.#parked.set(stream, entry)
-        parked.push(entry)
-      }
-      const rowsWritten = this.#database.transaction(() => {
-        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, events, at)
-        for (const entry of parked) this.#database.park(this.#generation, entry)
-        return this.#write()
-      })
-      this.#checkpoint = to
-      this.#settle()
-      return { events, rowsWritten, parked }
+      this.fold(items, to, at)
+      return this.commit(at)
     } catch (error) {
-      for (const { stream } of parked) this.#parked.delete(stream)
-      this.#forget()
+      this.#takeBack()
       throw error
     }
+  }
+
+  /**
+   * The first half of `project`: in memory alone, for many small pieces that are committed as one. Throws PoisonEvent (when told
+   * to stop) and UnknownEvent; then this projector is of no more use.
+   */
+  fold(items: readonly LogItem[], to: Checkpoint, at: number): void {
+    const from = this.#folded ?? { ...NOTHING_FOLDED, to: this.#checkpoint, parked: [] }
+    if (to.position <= from.to.position) return
+    const { parked } = from
+    const before = this.#rowsBefore()
+    let { events } = from
+    this.#folded = { to, events, parked }
+    for (const item of items) {
+      const place = item.type === 'event' ? item.event : item
+      if (place.position <= from.to.position) continue
+      events++
+      if (this.#parked.has(place.stream)) continue
+      const cause = this.#apply(item, before)
+      if (cause === undefined) continue
+      if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, place, cause)
+      const { stream, revision, position } = place
+      const entry = { stream, revision, position, error: messageOf(cause), parkedAt: at, tries: 0 }
+      this.#parked.set(stream, entry)
+      parked.push(entry)
+    }
+    this.#folded = { to, events, parked }
+  }
+
+  /** The second half. Throws CheckpointLost and what SQLite says; then nothing is written, and it may be tried again. */
+  commit(at: number): ProjectedBatch {
+    if (this.#folded === undefined) return NOTHING_FOLDED
+    const { to, events, parked } = this.#folded
+    const rowsWritten = this.#database.transaction(() => {
+      this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, events, at)
+      for (const entry of parked) this.#database.park(this.#generation, entry)
+      return this.#write()
+    })
+    this.#checkpoint = to
+    this.#folded = undefined
+    this.#settle()
+    return { events, rowsWritten, parked }
   }
 
   /**
@@ -275,6 +296,12 @@ export class Projector {
 
   #settle(): void {
     for (const rows of this.#rows.values()) rows.settle()
+  }
+
+  #takeBack(): void {
+    for (const { stream } of this.#folded?.parked ?? []) this.#parked.delete(stream)
+    this.#folded = undefined
+    this.#forget()
   }
 
   #forget(): void {

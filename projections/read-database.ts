@@ -251,12 +251,16 @@ export class ReadDatabase {
     return rows.map(generationOf).filter((one) => projection === undefined || one.projection === projection)
   }
 
-  /** A new generation with empty tables; its indexes are made at once only where it serves, else by `finish`. */
+  /** A new generation with empty tables; where it does not serve yet, most of its indexes are left to `finishing`. */
   begin(projection: Projection, standing: Standing, checkpoint: Checkpoint, at: number): Generation {
     return this.transaction(() => {
       const generation = this.#statements.nextGeneration.pluck().get() as number
       for (const table of projection.tables) this.#db.exec(tableDefinition(table, generation))
-      if (standing === 'serving') this.#index(projection, generation)
+      for (const table of projection.tables) {
+        for (const index of table.indexes) {
+          if (standing === 'serving' || index.isOfFew === true) this.#createIndex(table, index, generation)
+        }
+      }
       const { logId, timeline, position, hash } = checkpoint
       const { name, version } = projection
       const tables = JSON.stringify(projection.tables.map((table) => table.name))
@@ -272,7 +276,9 @@ export class ReadDatabase {
   finishing(projection: Projection, generation: number): readonly (() => void)[] {
     this.#db.pragma(`analysis_limit = ${ANALYSIS_LIMIT}`)
     return projection.tables.flatMap((table) => [
-      ...table.indexes.map((index) => () => this.transaction(() => this.#createIndex(table, index, generation))),
+      ...table.indexes
+        .filter(({ isOfFew = false }) => !isOfFew)
+        .map((index) => () => this.transaction(() => this.#createIndex(table, index, generation))),
       () => this.transaction(() => this.#db.exec(`ANALYZE ${quoted(physicalName(table, generation))}`)),
     ])
   }
@@ -348,12 +354,6 @@ export class ReadDatabase {
   /** Twice is once. */
   close(): void {
     this.#db.close()
-  }
-
-  #index(projection: Projection, generation: number): void {
-    for (const table of projection.tables) {
-      for (const index of table.indexes) this.#createIndex(table, index, generation)
-    }
   }
 
   #createIndex(table: TableLayout<unknown>, { name, columns, where }: TableIndex, generation: number): void {

@@ -37,7 +37,7 @@ export class ReadModels {
   /** Throws NoReadModels for a file that is not there or just being made, ReadDatabaseError for one that is something else. */
   constructor(path: string) {
     const db = connectToLook(path)
-    if (db === undefined) throw new NoReadModels(`There are no read models at '${path}' yet.`)
+    if (db === undefined) throw new NoReadModels('There are no read models of this log yet.')
     this.#db = db
   }
 

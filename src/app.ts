@@ -143,6 +143,8 @@ export interface EmbeddedNode {
   readonly webhooks: (path?: string) => WebhookDesk
   /** Tells how long each append took until it was acknowledged. */
   readonly onAppend: (listener: (ms: number) => void) => void
+  /** Tells how long each flush to disk took, where the log flushes by itself. */
+  readonly onFlush: (listener: (ms: number) => void) => void
 }
 
 /**
@@ -273,6 +275,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     ask: async (question, parameters, asked) =>
       readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
     onAppend: (listener) => void appendListeners.add(listener),
+    onFlush: (listener) => opened.onFlush?.(listener),
   }
 }
 

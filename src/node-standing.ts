@@ -4,6 +4,7 @@ import type { EmbeddedNode } from './app.ts'
 import type { CommandsStanding, HealthPort, ProjectionStanding, ReconcilerStanding } from './http/health-routes.ts'
 import type { MetricsPort } from './http/metrics.ts'
 import { SOURCE_EXTENSION } from './read-side-of-node.ts'
+import type { Clock } from './runtime/clock.ts'
 import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
 
 /** A probe is asked again soon: better no answer than a late one. */
@@ -21,9 +22,11 @@ const LAST_HOUR = questionOf<typeof durationsAsked>('metric-questions', 'duratio
 export class NodeStanding implements HealthPort, MetricsPort {
   readonly #node: EmbeddedNode
   readonly #reconciles: boolean
+  readonly #clock: Clock
 
-  constructor(node: EmbeddedNode, reconciles: boolean) {
+  constructor(node: EmbeddedNode, reconciles: boolean, clock: Clock) {
     this.#node = node
+    this.#clock = clock
     this.#reconciles = reconciles
   }
 
@@ -53,7 +56,7 @@ export class NodeStanding implements HealthPort, MetricsPort {
   }
 
   async operations() {
-    const now = Date.now()
+    const now = this.#clock.now()
     const { oldestDeadlineAt, ...gauges } = await this.#ask(GAUGES, [{ now, unheard: this.#node.reconciler.unheard }])
     return { ...gauges, oldestStaleMs: oldestDeadlineAt === undefined ? undefined : now - oldestDeadlineAt }
   }
@@ -63,11 +66,15 @@ export class NodeStanding implements HealthPort, MetricsPort {
   }
 
   durations() {
-    return this.#ask(LAST_HOUR, [{ fromAt: Date.now() - HOUR_MS }])
+    return this.#ask(LAST_HOUR, [{ fromAt: this.#clock.now() - HOUR_MS }])
   }
 
   onAppend(listener: (ms: number) => void): void {
     this.#node.onAppend(listener)
+  }
+
+  onFlush(listener: (ms: number) => void): void {
+    this.#node.onFlush(listener)
   }
 
   async #ask<F extends QuestionFunction>(question: Question<F>, parameters: ParametersOf<F>): Promise<ReturnType<F>> {

@@ -148,7 +148,7 @@ function build({ path: file, settings, holder }: ThreadData, reader: LogReader, 
 }
 
 function openExisting(file: string) {
-  if (!existsSync(file)) throw new ReadSideError('not_served', `There are no read models at '${file}' yet.`)
+  if (!existsSync(file)) throw new ReadSideError('not_served', 'There are no read models of this log yet.')
   return openReadDatabase(file)
 }
 

@@ -83,7 +83,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   }
   try {
     if (authentication.keys !== undefined) record.keysSeen(readKeys(authentication.keys))
-    const standing = new NodeStanding(node, options.reconciler !== false)
+    const standing = new NodeStanding(node, options.reconciler !== false, clock)
     const metrics = new Metrics(standing)
     const server = await createServer({
       door: metrics.observed(node.door),

@@ -133,7 +133,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   },
   // Composition as well: what the server tells of its node.
   'src/node-standing.ts': {
-    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/subscriptions', 'projections'],
+    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/runtime', 'src/subscriptions', 'projections'],
     packages: [],
     node: true,
   },

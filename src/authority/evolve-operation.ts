@@ -71,9 +71,8 @@ function changed(operation: Operation, event: Move, recorded: RecordedEvent): Op
     case 'RegistrationJoined':
       return { ...operation, joined: true, lastRevision: revision }
     case 'OperationStarted': {
-      const { notBeforeAt: _due, lastSignAt: _before, ...rest } = operation
       return {
-        ...rest,
+        ...unclaimed(operation),
         lease: {
           epoch: revision,
           open: true,
@@ -128,6 +127,13 @@ function changed(operation: Operation, event: Move, recorded: RecordedEvent): Op
     default:
       return event satisfies never
   }
+}
+
+/** To leave fields out costs as much as all the rest of an event: most operations have none of them. */
+function unclaimed(operation: Operation): Operation {
+  if (operation.notBeforeAt === undefined && operation.lastSignAt === undefined) return operation
+  const { notBeforeAt: _due, lastSignAt: _before, ...rest } = operation
+  return rest
 }
 
 /** A new attempt keeps the first start and completed phases; peer, percent, signs and attention begin anew. */

@@ -34,10 +34,9 @@ export function registeredOperation(
   event: EventOf<'OperationRegistered'>,
   status: PresentStatus,
 ): Operation {
-  const { phaseResults: _folded, ...described } = event.content
   return {
     ...event.facts,
-    ...described,
+    ...describedBy(event.content),
     number: recorded.revision,
     status,
     registrationCommandId: recorded.metadata.commandId,
@@ -52,6 +51,12 @@ export function registeredOperation(
     contradictions: [],
     lastRevision: recorded.revision,
   }
+}
+
+function describedBy(content: EventOf<'OperationRegistered'>['content']) {
+  if (content.phaseResults === undefined) return content
+  const { phaseResults: _folded, ...described } = content
+  return described
 }
 
 /** Declared phases in their order, with the results that a retry carried over. */

@@ -136,6 +136,8 @@ export interface EventAppender {
 }
 
 export interface EventStore extends EventReader, EventAppender {
+  /** Calls the listener with how long each flush to disk took, in ms. Only stores that flush by themselves have it. */
+  onFlush?(listener: (ms: number) => void): void
   /** Finishes what was sent, ends every reader, releases the files. Twice is once. */
   close(): Promise<void>
 }

@@ -51,6 +51,7 @@ export class SqliteCommits {
   #trouble: Trouble | undefined
   #reopenAt = 0
   #isLocked = false
+  #flushMs: number | undefined
   #isFull = false
   #isWriteAheadLost = false
   /** Streams of appends whose outcome is not known. */
@@ -72,6 +73,7 @@ export class SqliteCommits {
 
   /** All appends in one commit; the answers in their order. Takes the write lock unless it is held already. */
   commit(appends: readonly PackedAppend[]): AppendAnswer[] {
+    this.#flushMs = undefined
     const refused = this.#lockOrRefuse()
     if (refused) return appends.map((append) => this.#unlessInDoubt(append, refused))
     this.#isLocked = false
@@ -83,8 +85,10 @@ export class SqliteCommits {
     } catch (error) {
       return this.#rollBack(error, appends, 'before COMMIT')
     }
+    const flushedAt = performance.now()
     try {
       this.#db.exec('COMMIT')
+      this.#flushMs = performance.now() - flushedAt
     } catch (error) {
       return this.#rollBack(error, appends, 'at COMMIT')
     }
@@ -99,6 +103,11 @@ export class SqliteCommits {
     }
     if (others) this.#options.onOthers(others)
     return answers
+  }
+
+  /** How long the last commit took to be on disk; undefined where there was none. */
+  get flushMs(): number | undefined {
+    return this.#flushMs
   }
 
   /** Takes the write lock and keeps it until the next commit or `unlock`. False when it was not to be had. */

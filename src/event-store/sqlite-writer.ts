@@ -33,7 +33,7 @@ export type FromWriter =
   | { readonly type: 'opened' }
   /** It was not: the thread ends. An error of SQLite would not come through as what it is. */
   | { readonly type: 'not_opened'; readonly code: LogErrorCode; readonly message: string }
-  | ({ readonly type: 'answers' } & PackedAnswers)
+  | ({ readonly type: 'answers'; readonly flushMs: number | undefined } & PackedAnswers)
   /** The write lock is held, or was not to be had; the turn goes on either way. */
   | { readonly type: 'turn' }
   /** Others appended; without advances they are too many to tell. */
@@ -90,7 +90,7 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
     switch (message.type) {
       case 'append': {
         const answers = packAnswers(commits.commit(unpackAppends(message.batch)))
-        say({ type: 'answers', ...answers }, answers.answers)
+        say({ type: 'answers', flushMs: commits.flushMs, ...answers }, answers.answers)
         turnEndsAt = Number.POSITIVE_INFINITY
         lastWriteAt = performance.now()
         bytesToCheckpoint += message.batch.byteLength

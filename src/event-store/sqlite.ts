@@ -104,6 +104,7 @@ class SqliteStore implements EventStore {
   readonly #parts: OpenParts
   readonly #signal: Int32Array
   readonly #listeners = new Set<(advance: Advance) => void>()
+  readonly #flushListeners = new Set<(ms: number) => void>()
   #health: LogHealth = { status: 'ok' }
   #closing: Promise<void> | undefined
 
@@ -180,6 +181,10 @@ class SqliteStore implements EventStore {
 
   follow(options?: FollowOptions): AsyncIterable<FollowItem> {
     return this.#parts.reads.follow(options)
+  }
+
+  onFlush(listener: (ms: number) => void): void {
+    this.#flushListeners.add(listener)
   }
 
   watch(listener: (advance: Advance) => void): () => void {
@@ -266,6 +271,8 @@ class SqliteStore implements EventStore {
   #hear(message: FromWriter): void {
     switch (message.type) {
       case 'answers': {
+        const { flushMs } = message
+        if (flushMs !== undefined) for (const listener of this.#flushListeners) listener(flushMs)
         const batch = this.#inFlight.shift() ?? []
         unpackAnswers(
           message,

@@ -66,7 +66,9 @@ function askedIn({ query: given, principal }: Call): Asked {
   if (workspace !== undefined && standing(principal, workspace, 'read') !== 'entitled') {
     throw unknownWorkspace({ workspace })
   }
-  const named = Object.entries({ ...rest, types: types?.split(',') }).filter(([, value]) => value !== undefined)
+  const named = Object.entries({ ...rest, types: types === '' ? [] : types?.split(',') }).filter(
+    ([, value]) => value !== undefined,
+  )
   const readable = workspacesOf(principal, 'read')
   return {
     request: Object.fromEntries(named),

@@ -28,6 +28,7 @@ export interface MetricsPort {
   >
   readonly projections: () => Promise<readonly ProjectionStanding[]>
   readonly onAppend: (listener: (ms: number) => void) => void
+  readonly onFlush: (listener: (ms: number) => void) => void
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -103,6 +104,12 @@ export class Metrics {
       [],
     )
     port.onAppend((ms) => appends.observe(ms / 1_000))
+    const flushes = this.#histogram(
+      'verdict_log_flush_seconds',
+      'A flush of the embedded log to disk, shared by the appends of one commit.',
+      [],
+    )
+    port.onFlush((ms) => flushes.observe(ms / 1_000))
   }
 
   /** The same door; how long each command takes is counted. */
@@ -123,11 +130,13 @@ export class Metrics {
   routes(): ServerPlugin {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
-      app.addHook('onResponse', async (request, reply) => {
+      this.gauge('verdict_event_streams_open', 'Clients of live events (SSE).', () => host.streams.open)
+      app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
         const denied = DENIED[reply.statusCode]
         if (denied !== undefined) this.#denied.inc({ code: denied })
         this.#requests.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+        done()
       })
       app.get(PATH, async (request, reply) => {
         assertEverywhere(principalOf(request), 'read')

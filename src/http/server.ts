@@ -28,6 +28,15 @@ import { SECURITY_HEADERS } from './security-headers.ts'
 import { StandingEntitlement } from './standing-entitlement.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, where somebody was let in. */
+    principal?: Principal
+    /** What it reached. */
+    endpoint?: Endpoint
+  }
+}
+
 export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
@@ -82,7 +91,6 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     streams: new EventStreams(settings.httpStreamsMax),
   }
   const draining = new AbortController()
-  const principals = new WeakMap<FastifyRequest, Principal>()
   const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
   const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
   const openPaths = new Set<string>(openEndpoints)
@@ -117,23 +125,35 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
       done(new RequestRefused('malformed_request', 'the body: expected JSON'))
     }
   })
-  app.addHook('onRequest', async (request, reply) => {
+  app.decorateRequest('principal')
+  app.decorateRequest('endpoint')
+  // No promise where none is needed: this runs for every request.
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
-    const [path = ''] = request.url.split('?', 1)
-    if (isOpen(path)) return
-    principals.set(request, await authenticate(request))
-    if (!draining.signal.aborted) return
-    void reply.header('connection', 'close')
-    throw new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon')
+    if (isOpen(pathOf(request))) return done()
+    const admit = (principal: Principal) => {
+      request.principal = principal
+      if (!draining.signal.aborted) return done()
+      void reply.header('connection', 'close')
+      done(new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon'))
+    }
+    let asked: Principal | Promise<Principal>
+    try {
+      asked = authenticate(request)
+    } catch (error) {
+      return done(error as Error) // RequestRefused, as its type promises
+    }
+    if (asked instanceof Promise) asked.then(admit, done)
+    else admit(asked)
   })
   if (settings.httpRequestsPerMinuteMax > 0) {
     await app.register(rateLimit, {
       hook: 'preParsing',
       max: settings.httpRequestsPerMinuteMax,
       timeWindow: 60_000,
-      allowList: (request) => !principals.has(request) && !openEndpoints.has(pathOf(request)),
-      keyGenerator: (request) => rateKeyOf(principals.get(request), request.ip),
+      allowList: (request) => request.principal === undefined && !openEndpoints.has(pathOf(request)),
+      keyGenerator: ({ principal, ip }) => rateKeyOf(principal, ip),
       errorResponseBuilder: (_request, { max }) =>
         new RequestRefused('rate_limited', `at most ${max} requests a minute`, { limit: max }),
     })
@@ -144,13 +164,12 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   })
 
   const principalOf = (request: FastifyRequest): Principal => {
-    const principal = principals.get(request)
+    const { principal } = request
     if (principal === undefined) throw new Error(`nobody asked who sends ${request.method} ${request.url}`)
     return principal
   }
-  const nameOf = (request: FastifyRequest) => principals.get(request)?.name
+  const nameOf = ({ principal }: FastifyRequest) => principal?.name
   const endpoints = API_ENDPOINTS
-  const reached = new WeakMap<FastifyRequest, Endpoint>()
   const context: ServerContext = {
     host,
     endpoints,
@@ -159,13 +178,13 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     openPaths,
     openFolders,
     whoAsks: async (request) => authenticate(request),
-    endpointOf: (request) => reached.get(request),
+    endpointOf: ({ endpoint }) => endpoint,
     draining: draining.signal,
   }
   // Before the routes, so that what they hook into sees every request.
   for (const plugin of plugins) plugin(app, context)
   mount(app, API_ENDPOINTS, (address, params, request, reply) => {
-    reached.set(request, address.endpoint)
+    request.endpoint = address.endpoint
     return answer(context, address, params, request, reply)
   })
 
@@ -200,9 +219,9 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 
   function refuse(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const refusal = refusalOf(error)
-    const principal = principals.get(request)
+    const { principal, endpoint } = request
     if (error instanceof RequestRefused && error.lacking !== undefined && principal !== undefined) {
-      const action = reached.get(request)?.id ?? pathOf(request)
+      const action = endpoint?.id ?? pathOf(request)
       host.denials.note({ ...error.lacking, actor: principal.name, action, path: pathOf(request) })
     }
     if (refusal === undefined) {

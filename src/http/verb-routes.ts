@@ -52,6 +52,9 @@ export const VERB_ENDPOINTS: readonly Endpoint[] = [
         'stale_lease',
         'lease_required',
         'command_id_reused',
+        'ambiguous_operation',
+        'not_served',
+        'read_model_behind',
       ],
       handle: async (call, host) => {
         const { requestId, params } = call

@@ -43,9 +43,15 @@ export class Candidates {
   readonly #ask: AskRows
   /** What the answers of the pass at hand rest on at least. */
   #reached = 0n
+  #position = 0n
 
   constructor(ask: AskRows) {
     this.#ask = ask
+  }
+
+  /** What the last answer rested on. */
+  get position(): bigint {
+    return this.#position
   }
 
   /**
@@ -110,7 +116,9 @@ export class Candidates {
     signal: AbortSignal,
   ): Promise<ReturnType<LivenessQuestions[N]>> {
     const options = { atLeast: this.#reached, timeoutMs: ANSWER_MS_MAX, signal }
-    return (await this.#ask(name, parameters, options)).answer
+    const { answer, position } = await this.#ask(name, parameters, options)
+    this.#position = position
+    return answer
   }
 }
 

@@ -40,18 +40,29 @@ export type Verdict =
   | { readonly type: 'alive' }
   | ({ readonly type: 'reconcile' } & Reconciliation)
 
+/** Of a candidate, what it is judged by: whatever row or record tells it. */
+export type JudgedFacts = Omit<Candidate, 'basis'>
+
 export interface Moment {
   readonly now: number
   readonly unheard: readonly UnheardTime[]
   /** From 0 to 1, for the jitter of a next attempt. */
   readonly fraction: number
+  /** How far the clock was behind by which its deadline was set, as far as clocks may not differ. */
+  readonly latenessMs?: number
 }
 
 /** `testimony` is undefined where the witness was not asked, null where the kind has none. */
-export function judgeCandidate(candidate: Candidate, testimony: Testimony | null | undefined, moment: Moment): Verdict {
+export function judgeCandidate(
+  candidate: JudgedFacts,
+  testimony: Testimony | null | undefined,
+  moment: Moment,
+): Verdict {
   const { deadline, policy } = candidate
-  const { now, unheard } = moment
-  const graceMs = graceMsOf(unheard, deadline, policy, now)
+  const { now, unheard, latenessMs = 0 } = moment
+  // Silence that began later is worth nothing from later on.
+  const heardSince = { ...deadline, sinceAt: deadline.sinceAt + latenessMs }
+  const graceMs = latenessMs + graceMsOf(unheard, heardSince, policy, now)
   const { freshness, deadlineAt, reconcileAt } = judgeDeadline(deadline, now, graceMs, policy?.reconcileDelayMs ?? 0)
   if (freshness !== 'likely_stale')
     return { type: freshness === 'late' ? 'late' : 'fresh', nextAt: deadlineAt as number }
@@ -90,7 +101,7 @@ export function verdictNow(
 
 /** What the witness settles; undefined where the clock has to. */
 function byWitness(
-  candidate: Candidate,
+  candidate: JudgedFacts,
   testimony: Testimony | null,
   graceMs: number,
   now: number,
@@ -121,7 +132,7 @@ function byWitness(
 }
 
 function byClock(
-  candidate: Candidate,
+  candidate: JudgedFacts,
   testimony: Testimony | null,
   graceMs: number,
   { now, fraction }: Moment,
@@ -138,7 +149,7 @@ function byClock(
 }
 
 /** Only an attempt that ran is tried again, by us only what no queue tries again, and nothing that was asked to end. */
-function mayRetry({ status, attempt, policy, isCancelRequested }: Candidate): boolean {
+function mayRetry({ status, attempt, policy, isCancelRequested }: JudgedFacts): boolean {
   const { maxAttempts, owner } = (policy ?? DEFAULT_POLICY).retry
   return status === 'running' && owner === 'verdict' && attempt < maxAttempts && !isCancelRequested
 }
@@ -163,7 +174,7 @@ function reconciliation(
   return { type: 'reconcile', evidence, reasonCode, disposition }
 }
 
-function evidenceOf({ attempt, lastRevision, lastSignAt, deadline }: Candidate, graceMs: number, now: number) {
+function evidenceOf({ attempt, lastRevision, lastSignAt, deadline }: JudgedFacts, graceMs: number, now: number) {
   const sign = lastSignAt === undefined ? {} : { lastSignAt }
   return { attempt, lastRevision, ...sign, deadlineAt: deadline.deadlineAt, judgedAt: Math.floor(now), graceMs }
 }

@@ -10,8 +10,9 @@ import type { Clock } from '../runtime/clock.ts'
 import { Periodic } from '../runtime/periodic.ts'
 import type { OrderedBy, OrderOnRecord, ReconcilerOrder, RecordedOrders } from '../shell/reconciler-orders.ts'
 import type { AliveMarkStore } from './alive-mark.ts'
+import { Arrivals } from './arrivals.ts'
 import { type BreakerLimits, Breakers, type OpenBreaker } from './breaker.ts'
-import { type AskRows, Candidates } from './candidates.ts'
+import { type AskRows, type Candidate, Candidates } from './candidates.ts'
 import { type ClockStanding, clockStanding, type LogTimes } from './clock-standing.ts'
 import { Hearing } from './hearing.ts'
 import { type Mode, type ModeInForce, Modes } from './modes.ts'
@@ -88,6 +89,7 @@ const FIRST_PASS_MS = 1_000
 export class Reconciler {
   readonly #parts: ReconcilerParts
   readonly #candidates: Candidates
+  readonly #arrivals: Arrivals
   readonly #breakers: Breakers
   readonly #modes: Modes
   readonly #hearing: Hearing
@@ -104,6 +106,7 @@ export class Reconciler {
     this.#parts = parts
     const { clock, settings, mark, isReachable, log, ask, modes, orders } = parts
     this.#candidates = new Candidates(ask)
+    this.#arrivals = new Arrivals(clock, settings.clockSkewMaxMs / 2)
     this.#breakers = new Breakers(settings.breaker)
     this.#modes = new Modes(modes)
     this.#hearing = new Hearing({
@@ -245,6 +248,12 @@ export class Reconciler {
       modes: this.#modes,
       breakers: this.#breakers,
       onBreakerOpen: (breaker: OpenBreaker) => this.#breakerOpened(breaker),
+      latenessMs: (candidate: Candidate) => {
+        // Rows that came since the pass began are those of now.
+        this.#arrivals.note(this.#candidates.position)
+        const latenessMs = this.#arrivals.latenessMs(candidate)
+        return latenessMs > settings.clockSkewMaxMs ? latenessMs : 0
+      },
     }
     const moment = { now, unheard: request.withoutGrace === true ? [] : unheard }
     const outcome = await runPass(parts, request, moment, signal)
@@ -292,6 +301,7 @@ export class Reconciler {
         signal,
       )
       this.#isBehind = false
+      this.#arrivals.note(this.#candidates.position)
       return newestAt
     } catch (error) {
       signal.throwIfAborted()

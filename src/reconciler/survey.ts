@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts'
 import type { Candidate, Candidates, Scope } from './candidates.ts'
-import { judgeCandidate, type Moment, type Verdict } from './judgement.ts'
+import { judgeCandidate, type Moment, type Testimony, type Verdict } from './judgement.ts'
 import type { Modes } from './modes.ts'
 import { ask, type Witness } from './witness.ts'
 
@@ -16,6 +16,8 @@ export interface SurveyParts {
   readonly witnessTimeoutMs: number
   /** From 0 to 1. */
   readonly fraction: () => number
+  /** How far the clock was behind by which its deadline was set; 0 where no further than clocks may differ. */
+  readonly latenessMs: (candidate: Candidate) => number
 }
 
 export interface Judged {
@@ -30,35 +32,39 @@ const KINDS_MAX = 100
 export async function survey(
   parts: SurveyParts,
   scope: Scope,
-  moment: Omit<Moment, 'fraction'>,
+  moment: Omit<Moment, 'fraction' | 'latenessMs'>,
   signal: AbortSignal,
 ): Promise<readonly Judged[]> {
-  const { candidates, modes, fraction } = parts
-  const judged: Judged[] = []
+  const { candidates, modes } = parts
+  const all: Judged[] = []
   const toAsk: Candidate[] = []
   for await (const candidate of candidates.due(moment.now, scope, signal)) {
-    const verdict = judgeCandidate(candidate, mayAsk(parts, candidate) ? undefined : null, {
-      ...moment,
-      fraction: fraction(),
-    })
+    const verdict = judged(parts, candidate, mayAsk(parts, candidate) ? undefined : null, moment)
     if (verdict.type === 'ask') toAsk.push(candidate)
-    else judged.push({ candidate, verdict })
+    else all.push({ candidate, verdict })
   }
   for (let i = 0; i < toAsk.length; i += WITNESSES_AT_ONCE) {
     signal.throwIfAborted()
     const some = toAsk.slice(i, i + WITNESSES_AT_ONCE)
-    judged.push(...(await Promise.all(some.map((one) => testified(parts, one, moment, signal)))))
+    all.push(...(await Promise.all(some.map((one) => testified(parts, one, moment, signal)))))
   }
-  const dead = new Set(
-    judged.filter(({ verdict }) => verdict.type === 'reconcile').map(({ candidate }) => candidate.kind),
-  )
+  const dead = new Set(all.filter(({ verdict }) => verdict.type === 'reconcile').map(({ candidate }) => candidate.kind))
   const inDoubt = [...dead].filter((kind) => modes.of(kind) === 'enforce')
-  if (inDoubt.length === 0) return judged
+  if (inDoubt.length === 0) return all
   const doubted = inDoubt.length > KINDS_MAX ? scope : { ...scope, kinds: inDoubt }
   for await (const candidate of candidates.late(moment.now, doubted, signal)) {
-    judged.push({ candidate, verdict: judgeCandidate(candidate, null, { ...moment, fraction: fraction() }) })
+    all.push({ candidate, verdict: judged(parts, candidate, null, moment) })
   }
-  return judged
+  return all
+}
+
+function judged(
+  { fraction, latenessMs }: SurveyParts,
+  candidate: Candidate,
+  testimony: Testimony | null | undefined,
+  moment: Omit<Moment, 'fraction' | 'latenessMs'>,
+): Verdict {
+  return judgeCandidate(candidate, testimony, { ...moment, fraction: fraction(), latenessMs: latenessMs(candidate) })
 }
 
 function mayAsk({ witnesses, modes }: SurveyParts, { kind }: Candidate): boolean {
@@ -66,11 +72,12 @@ function mayAsk({ witnesses, modes }: SurveyParts, { kind }: Candidate): boolean
 }
 
 async function testified(
-  { witnesses, clock, witnessTimeoutMs: timeoutMs, fraction }: SurveyParts,
+  parts: SurveyParts,
   candidate: Candidate,
-  moment: Omit<Moment, 'fraction'>,
+  moment: Omit<Moment, 'fraction' | 'latenessMs'>,
   signal: AbortSignal,
 ): Promise<Judged> {
+  const { witnesses, clock, witnessTimeoutMs: timeoutMs } = parts
   const testimony = await ask(witnesses[candidate.kind] as Witness, candidate, { clock, timeoutMs, signal })
-  return { candidate, verdict: judgeCandidate(candidate, testimony, { ...moment, fraction: fraction() }) }
+  return { candidate, verdict: judged(parts, candidate, testimony, moment) }
 }

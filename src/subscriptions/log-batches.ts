@@ -9,6 +9,8 @@ import { LogItems } from './log-items.ts'
 export interface LogBatch {
   /** Of registries; what else stands in the log only moves the place. */
   readonly items: readonly LogItem[]
+  /** Looked at, those of others included. */
+  readonly events: number
   /** The last event that was looked at; undefined where nothing came since the batch before. */
   readonly last: { readonly position: bigint; readonly hash: string } | undefined
   /** Nothing more stood behind it. */
@@ -41,7 +43,8 @@ export async function* logBatches(
       bytes += event.body.length + event.content.length
       if (++events < eventsMax && bytes < bytesMax) continue
     }
-    yield { items, last: last && { position: last.position, hash: last.hash }, isCaughtUp: next.type === 'caught_up' }
+    const place = last && { position: last.position, hash: last.hash }
+    yield { items, events, last: place, isCaughtUp: next.type === 'caught_up' }
     items = []
     last = undefined
     events = 0

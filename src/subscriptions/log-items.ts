@@ -17,11 +17,7 @@ export class LogItems {
     if (name === undefined) return undefined
     try {
       const { event, metadata } = decodeTrusted(stored)
-      const { workspace, owner } = name
-      return {
-        type: 'event',
-        event: { position, stream, workspace, owner, revision, event, metadata } satisfies ProjectedEvent,
-      }
+      return new EventItem(new ReadEvent(stored, name, event, metadata))
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       const isUnknownType = error.code === 'unknown_event_type' || error.code === 'unknown_event_version'
@@ -35,5 +31,43 @@ export class LogItems {
     const name = registryOfStream(stream)
     this.#names.set(stream, name)
     return name
+  }
+}
+
+/**
+ * Classes, and not literals: V8 makes literals among the old objects at once when it saw those of one place survive, and a dead
+ * one there keeps all that it refers to until the next full collection.
+ */
+class EventItem {
+  readonly type = 'event'
+  readonly event: ProjectedEvent
+
+  constructor(event: ProjectedEvent) {
+    this.event = event
+  }
+}
+
+class ReadEvent implements ProjectedEvent {
+  readonly position: bigint
+  readonly stream: string
+  readonly workspace: string
+  readonly owner: string
+  readonly revision: number
+  readonly event: ProjectedEvent['event']
+  readonly metadata: ProjectedEvent['metadata']
+
+  constructor(
+    { position, stream, revision }: StoredEvent,
+    { workspace, owner }: RegistryName,
+    event: ProjectedEvent['event'],
+    metadata: ProjectedEvent['metadata'],
+  ) {
+    this.position = position
+    this.stream = stream
+    this.workspace = workspace
+    this.owner = owner
+    this.revision = revision
+    this.event = event
+    this.metadata = metadata
   }
 }

@@ -84,15 +84,21 @@ async function build(
   const { database, reader, projections, settings, clock, signal, onProgress } = parts
   const ended = new AbortController()
   const reading = AbortSignal.any([signal, ended.signal])
-  const { rebuildBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
+  const { rebuildBatchEventsMax, projectionBatchBytesMax: bytesMax } = settings
+  const eventsMax = Math.min(rebuildBatchEventsMax, FOLDED_EVENTS_MAX)
   let isIndexed = false
   let events = 0
+  let uncommitted = 0
   let renewedAt = clock.monotonicNow()
   try {
     for await (const batch of logBatches(reader, { after: 0n, eventsMax, bytesMax, signal: reading })) {
       events += batch.items.length
+      uncommitted += batch.events
+      for (const projector of built) fold(batch, projector, clock.now())
+      if (uncommitted < rebuildBatchEventsMax && !batch.isCaughtUp) continue
+      uncommitted = 0
       for (const projector of built) {
-        await persistently(parts, () => fold(batch, projector, clock.now()))
+        await persistently(parts, () => projector.commit(clock.now()))
         if (clock.monotonicNow() - renewedAt < settings.followLeaseMs / RENEWALS_PER_LEASE) continue
         await persistently(parts, renew)
         renewedAt = clock.monotonicNow()
@@ -116,9 +122,11 @@ async function build(
 }
 
 const RENEWALS_PER_LEASE = 4
+/** Decoded at a time: what is folded at once is young when it is thrown away, which costs the garbage collector nothing. */
+const FOLDED_EVENTS_MAX = 50
 
 function fold({ items, last }: LogBatch, projector: Projector, at: number): void {
-  if (last !== undefined) projector.project(items, { ...projector.checkpoint, ...last }, at)
+  if (last !== undefined) projector.fold(items, { ...projector.checkpoint, ...last }, at)
 }
 
 async function index(parts: RebuildParts, built: readonly Projector[], renew: () => void): Promise<void> {

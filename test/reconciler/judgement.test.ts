@@ -26,6 +26,7 @@ const SILENT: Candidate = {
   lastSignAt: 1_000,
   isCancelRequested: false,
   attention: [],
+  basis: { position: 8n, at: 1_000, behindMs: 0 },
 }
 
 function judged(
@@ -50,6 +51,22 @@ describe('a candidate', () => {
       reasonCode: 'run.stale_running',
       disposition: { type: 'fail' },
     })
+  })
+
+  test('is given the time by which a wrong clock was behind, and what nobody heard since then on top', () => {
+    const moment = { now: 6_999, unheard: [], fraction: 0, latenessMs: 5_000 }
+    expect(judgeCandidate(SILENT, null, moment)).toEqual({ type: 'late', nextAt: 7_000 })
+    expect(judgeCandidate(SILENT, null, { ...moment, now: 7_000 })).toMatchObject({
+      type: 'reconcile',
+      evidence: { ...EVIDENCE, judgedAt: 7_000, graceMs: 5_000 },
+    })
+    const outages = [
+      { from: 2_000, to: 3_000 },
+      { from: 6_200, to: 6_500 },
+    ]
+    // The first one lies before the silence began; two heartbeats of 10 ms come with the second.
+    expect(judgeCandidate(SILENT, null, { ...moment, now: 7_319, unheard: outages })).toMatchObject({ nextAt: 7_320 })
+    expect(judgeCandidate(SILENT, null, { ...moment, now: 7_320, unheard: outages }).type).toBe('reconcile')
   })
 
   test('is stale, and not yet to be ended, for as long as its kind delays', () => {

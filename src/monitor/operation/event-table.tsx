@@ -48,7 +48,8 @@ function EventRow({ entry, step }: { readonly entry: StoryEntry; readonly step: 
   const isOpen = useSignal(false)
   const data = useId()
   const { position, revision, type, facts, content, metadata } = entry
-  const { at, actor, commandType, commandId, correlationId, causationId } = metadata as typeof metadata & Named
+  const { at, actor, onBehalfOf, commandType, commandId, correlationId, causationId } = metadata as typeof metadata &
+    Named
   return (
     <tbody data-event={type}>
       <tr>
@@ -67,6 +68,12 @@ function EventRow({ entry, step }: { readonly entry: StoryEntry; readonly step: 
         </td>
         <td>
           <bdi>{actor}</bdi>
+          {onBehalfOf !== undefined && (
+            <span class="muted">
+              {' '}
+              for <bdi>{onBehalfOf}</bdi>
+            </span>
+          )}
         </td>
         <td>
           {commandType}
@@ -101,6 +108,7 @@ function EventRow({ entry, step }: { readonly entry: StoryEntry; readonly step: 
 }
 
 interface Named {
+  readonly onBehalfOf?: string
   readonly correlationId?: string
   readonly causationId?: string
 }

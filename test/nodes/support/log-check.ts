@@ -80,7 +80,7 @@ function refusalFaults(
   { asked, node }: Entry<'send'>,
   { rejection, place }: Refused,
 ): readonly string[] {
-  if (isNodeRefusal(rejection)) return []
+  if (isNodeRefusal(rejection) || rejection.code === 'not_due') return []
   const on = place.revision === -1 ? EMPTY_REGISTRY : story.states[place.revision]
   const where = `${asked.commandId} was refused by ${node} for revision ${place.revision} (${rejection.code})`
   if (on === undefined) return [`${where}, which is not in the log`]

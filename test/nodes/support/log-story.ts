@@ -60,7 +60,7 @@ export async function logStory(reader: EventReader, owner: string): Promise<LogS
   return teller
 }
 
-class Teller implements LogStory {
+export class Teller implements LogStory {
   readonly recorded: RecordedEvent[] = []
   readonly states: RegistryState[] = []
   readonly commands = new Map<string, StoredCommand>()
