@@ -24,12 +24,19 @@ for (const [name, value] of Object.entries({ port, seed, minutes: minutes ?? 0 }
     throw new Error(`--${name}: expected a number from 0, got ${JSON.stringify(values[name as 'port'])}`)
 }
 
-const demo = await startDemo({ port, seed })
-console.log(`The monitor: ${demo.url}
-  ${demo.url}/overview    a breaker holds soon: look, and release it
-Ctrl-C ends it; nothing is kept.`)
-if (!values['no-open']) openBrowser(demo.url)
-
-const end = () => void demo.close().then(() => process.exit(0))
+const starting = startDemo({ port, seed })
+let isEnding = false
+const end = () => {
+  // Whoever asks twice does not want to wait.
+  if (isEnding) process.exit(1)
+  isEnding = true
+  void starting.then((demo) => demo.close()).then(() => process.exit(0))
+}
 process.on('SIGINT', end).on('SIGTERM', end)
+
+const { url } = await starting
+console.log(`The monitor: ${url}
+  ${url}/overview    a breaker holds soon: look, and release it
+Ctrl-C ends it; nothing is kept.`)
+if (!values['no-open'] && !isEnding) openBrowser(url)
 if (minutes !== undefined) setTimeout(end, minutes * 60_000)
