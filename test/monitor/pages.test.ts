@@ -2,7 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
+import Fastify from 'fastify'
 import { describe, expect, test } from 'vitest'
+import { refusalOf } from '../../src/http/error-responses.ts'
+import { monitorFiles } from '../../src/http/monitor-files.ts'
+import type { ServerContext } from '../../src/http/server.ts'
+import { freshFolder } from '../client/support/opened-verdict.ts'
 import { servedTo } from '../http/support/callers.ts'
 import { served } from '../http/support/served.ts'
 import { needs } from '../support/needs.ts'
@@ -61,6 +66,19 @@ describe('the files of the monitor', () => {
     expect(etag).toMatch(/^"[\w-]{22}"$/)
     expect(await get('/', { headers: { 'if-none-match': etag } })).toMatchObject({ status: 304, body: '' })
     expect(await get('/', { headers: { 'if-none-match': '"old"' } })).toMatchObject({ status: 200 })
+  })
+
+  test('that are not built are named with the command that builds them', async () => {
+    const app = Fastify()
+    // All that the files ask of their server.
+    monitorFiles(freshFolder())(app, { openPaths: new Set<string>(), openFolders: new Set<string>() } as ServerContext)
+    app.setErrorHandler((error, _request, reply) => reply.send(refusalOf(error)))
+    expect((await app.inject('/')).json()).toEqual({
+      code: 'monitor_not_built',
+      message: 'the page is made by: npm run build:monitor',
+      facts: {},
+    })
+    await app.close()
   })
 })
 

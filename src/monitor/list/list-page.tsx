@@ -1,12 +1,12 @@
 /** The list of operations: views, facets, rows that stay where they are, and everything in the address. */
-import { useSignalEffect } from '@preact/signals'
+import { effect, useSignalEffect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { announce } from '../announcer.tsx'
 import { now } from '../clock.ts'
 import { FailedPage, toldOf } from '../error-page.tsx'
 import { Icon } from '../icons.tsx'
 import { useShortcuts } from '../keyboard.ts'
-import { navigate } from '../route.ts'
+import { navigate, route } from '../route.ts'
 import { isNarrow } from '../screen.ts'
 import { relativeTime } from '../times.ts'
 import { AsOfLine } from './as-of-line.tsx'
@@ -21,6 +21,10 @@ import './list.css'
 
 /** Kept over visits of other pages, so that whoever comes back finds the list as it was. */
 const store = new ListStore()
+effect(() => {
+  // Somebody else may come back from there.
+  if (route.value.type === 'login') store.forget()
+})
 /** Pages that were come from, by the token of the page that was gone to. */
 const cameFrom = new Map<string, string>()
 const CAME_FROM_MAX = 1_000

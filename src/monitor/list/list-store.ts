@@ -114,6 +114,15 @@ export class ListStore {
     }
   }
 
+  /** Nothing of it is for whoever looks next. */
+  forget(): void {
+    this.#shown = undefined
+    this.rows.value = []
+    this.facets.value = undefined
+    this.asOf.value = undefined
+    this.#position = undefined
+  }
+
   /** The page as it is now, with what has come in its place. */
   async reload(): Promise<void> {
     await this.#load()

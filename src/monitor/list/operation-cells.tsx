@@ -8,8 +8,10 @@ import { absoluteTime } from '../times.ts'
 import type { Row } from './list-store.ts'
 
 const DEFAULT_WORKSPACE = 'default'
-/** Of an id; the whole of it is its title. */
+/** Of an id; the whole of it is its title. Ids that begin with their time differ at their end. */
 const SHORT_ID_LENGTH = 12
+const HEAD_LENGTH = 4
+const TAIL_LENGTH = 6
 
 interface Of {
   readonly operation: ListedOperation
@@ -43,7 +45,7 @@ export function NameLink({ operation }: Of) {
 }
 
 export function IdText({ operation: { id } }: Of) {
-  const short = id.length > SHORT_ID_LENGTH ? `${id.slice(0, SHORT_ID_LENGTH)}…` : id
+  const short = id.length > SHORT_ID_LENGTH ? `${id.slice(0, HEAD_LENGTH)}…${id.slice(-TAIL_LENGTH)}` : id
   return (
     <span class="mono" title={id}>
       {short}
