@@ -7,8 +7,9 @@ export default defineConfig({
     pool: 'forks',
     // Two files at once on the smallest machine that is meant; the default there is one.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only what hangs is ended: how long something takes is no test's business.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     globalSetup: ['test/support/state-directory.ts', 'test/support/built-monitor.ts'],
     reporters: ['default', new ClosingLineReporter()],
   },

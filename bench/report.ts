@@ -10,12 +10,18 @@ export interface BenchRow {
   readonly floor?: number
   /** value / floor for rates, floor / value for times: 1 is as good as the floor. */
   readonly ratio?: number
-  /** What the value is to come to, in its unit. */
-  readonly aim?: { readonly atLeast: number } | { readonly atMost: number }
   /** Milliseconds per command. */
   readonly p50?: number
   readonly p99?: number
+  readonly aim?: Aim
 }
+
+/** What the value, the ratio or the p99 is to come to. */
+export type Aim =
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly ratioMin: number }
+  | { readonly p99MsMax: number }
 
 export interface BenchReport {
   readonly name: string
@@ -67,17 +73,22 @@ export function sorted(values: readonly number[]): readonly number[] {
   return values.toSorted((one, other) => one - other)
 }
 
+/** The middle one, of any order. */
+export function median(values: readonly number[]): number {
+  return quantile(sorted(values), 0.5)
+}
+
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
 }
 
-function aimOf({ value, aim }: BenchRow): string {
+function aimOf({ value, ratio = 0, p99 = Number.POSITIVE_INFINITY, aim }: BenchRow): string {
   if (aim === undefined) return ''
-  const [bound, text] =
-    'atLeast' in aim
-      ? [value >= aim.atLeast, `>= ${figure(aim.atLeast)}`]
-      : [value <= aim.atMost, `<= ${figure(aim.atMost)}`]
-  return `${text}: ${bound ? 'met' : 'not met'}`
+  const told = (text: string, isMet: boolean) => `${text}: ${isMet ? 'met' : 'not met'}`
+  if ('atLeast' in aim) return told(`>= ${figure(aim.atLeast)}`, value >= aim.atLeast)
+  if ('atMost' in aim) return told(`<= ${figure(aim.atMost)}`, value <= aim.atMost)
+  if ('ratioMin' in aim) return told(`ratio >= ${aim.ratioMin}`, ratio >= aim.ratioMin)
+  return told(`p99 < ${aim.p99MsMax} ms`, p99 < aim.p99MsMax)
 }
 
 function figure(value: number | undefined): string {

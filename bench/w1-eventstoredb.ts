@@ -5,7 +5,7 @@
 import { shownLocation } from '../src/log-of-node.ts'
 import { type BareAppends, bareAppends } from './bare-client.ts'
 import { startProtocolServer } from './protocol-server.ts'
-import { type BenchReport, type BenchRow, machineFacts, quantile } from './report.ts'
+import { type BenchReport, type BenchRow, machineFacts, median, quantile } from './report.ts'
 import { type Measured, measureLoad, REGISTRIES } from './w1-load.ts'
 
 /** Commands per case and round: enough for a second or two at the speed of that case. */
@@ -86,11 +86,4 @@ function scaling(rounds: ReadonlyMap<number, readonly Round[]>): BenchRow {
     floor: SCALING * median(one),
     ratio: median(many.map((rate, round) => rate / (SCALING * (one[round] as number)))),
   }
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  )
 }

@@ -24,6 +24,8 @@ export interface Selection extends Condition {
   readonly isCounted?: true
   /** It says more of what the statuses leave, and nothing of other rows. */
   readonly isOfStatuses?: true
+  /** No other index holds what it asks for. */
+  readonly isInItsIndexAlone?: true
   /** Its rows lie together: in any other order they may come last. */
   readonly isRange?: true
 }
@@ -222,7 +224,14 @@ function underWay({ attention, freshness, problemClasses }: OperationFilter, now
 function ranges({ registered, activity }: OperationFilter): readonly Selection[] {
   const selections: Selection[] = []
   if (registered !== undefined) {
-    selections.push({ ...narrow('registered', within('o.registered_at', registered)), isRange: true })
+    const condition = within('o.registered_at', registered)
+    const where = allOf([condition, IS_VISIBLE])
+    selections.push({
+      ...condition,
+      begin: { index: 'registered', where, isWide: true, holds: TIMES },
+      isRange: true,
+      isInItsIndexAlone: true,
+    })
   }
   if (activity !== undefined) {
     const condition = within('o.last_activity_at', activity)

@@ -4,7 +4,8 @@ import type { OperationFilter } from '../src/authority/monitoring-filters.ts'
 import type { PresentStatus } from '../src/authority/status.ts'
 import { allOf, isAmong } from './condition.ts'
 import { statusesAsked } from './operation-conditions.ts'
-import { COUNTS } from './operation-index.ts'
+import { COUNTS, LABELS, OPERATIONS } from './operation-index.ts'
+import type { SqlValue } from './projection.ts'
 import type { ReadSession } from './read-session.ts'
 
 export function capped(count: number): Count {
@@ -33,6 +34,31 @@ export function isCounted(filter: OperationFilter): boolean {
     ...others
   } = filter
   return Object.values(others).every((value) => value === undefined)
+}
+
+/** Hidden operations that are looked at for their labels. */
+const HIDDEN_MAX = 1_000
+
+/** How many have one label, without looking at them; undefined where the filter says something else, or too many are hidden. */
+export function countOfLabel(session: ReadSession, { labels = {}, ...others }: OperationFilter): Count | undefined {
+  const [label, ...further] = Object.entries(labels)
+  if (label === undefined || further.length > 0) return undefined
+  if (Object.values(others).some((value) => value !== undefined)) return undefined
+  const hidden = `SELECT stream, number FROM ${session.table(OPERATIONS)} WHERE marked_at IS NOT NULL`
+  const ofLabel = `FROM ${session.table(LABELS)} l WHERE l.label = ? AND l.value = ?`
+  const counted = (sql: string, parameters: readonly SqlValue[]) =>
+    session.get<{ readonly count: number }>(`SELECT count(*) AS count FROM (${sql})`, parameters)?.count ?? 0
+  const hiddenInAll = counted(`${hidden} LIMIT ?`, [HIDDEN_MAX + 1])
+  if (hiddenInAll > HIDDEN_MAX) return undefined
+  const all = counted(`SELECT 1 ${ofLabel} LIMIT ?`, [...label, COUNT_MAX + 1 + hiddenInAll])
+  const hiddenOfIt =
+    hiddenInAll === 0
+      ? 0
+      : counted(
+          `SELECT 1 FROM (${hidden}) h WHERE EXISTS (SELECT 1 ${ofLabel} AND l.stream = h.stream AND l.number = h.number)`,
+          label,
+        )
+  return capped(all - hiddenOfIt)
 }
 
 /** The counts that a filter leaves, which must be one of those. */

@@ -154,7 +154,12 @@ export const OPERATIONS: ProjectionTable<IndexedOperation> = {
       where: `is_contradicted = 1 AND ${VISIBLE}`,
       isOfFew: true,
     },
-    { name: 'registered', columns: ['registered_at'], where: VISIBLE },
+    // Days of registration lie all over the order of any sort: all of one are read, without their rows.
+    {
+      name: 'registered',
+      columns: ['registered_at', 'registered_position', 'last_activity_at', 'status_since_at', ...FACTS],
+      where: VISIBLE,
+    },
     // Retention's alone: for questions, whoever has ended is in the index of the statuses since that very time.
     { name: 'ended', columns: ['ended_at', 'registered_position'], where: `ended_at IS NOT NULL AND ${VISIBLE}` },
     { name: 'reason', columns: ['reason_code'], where: `reason_code IS NOT NULL AND ${VISIBLE}`, isOfFew: true },
@@ -292,7 +297,7 @@ export const COUNTS: ProjectionTable<CountRow> = {
 
 export const OPERATION_INDEX: Projection = {
   name: 'operation-index',
-  version: 2,
+  version: 3,
   // Labels and counts look at operations as they were before the event.
   tables: [OPERATIONS, LABELS, COUNTS],
   unknownEvents: 'skip',

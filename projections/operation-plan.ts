@@ -176,7 +176,8 @@ function costOf(
   if (!('index' in begin)) return begin.rowCost
   if (begin.isWide !== true) return LOOKED_UP_COST
   // Rows are looked at only where the index says that they may be meant.
-  const isHeld = (one: Selection) => one.isCounted === true || ('index' in one.begin && one.begin.isWide === true)
+  const isHeld = (one: Selection) =>
+    one.isCounted === true || ('index' in one.begin && one.begin.isWide === true && one.isInItsIndexAlone !== true)
   const isSortHeld = sorted === undefined || begin.holds?.includes(sorted.name) === true
   const isLookedUp = !isSortHeld || !others.every(isHeld) || !conditions.every(({ isWide }) => isWide)
   const ofActive = sorted?.isOfActive === true && begin.index !== 'standing' ? activeShare : 1

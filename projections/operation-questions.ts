@@ -16,7 +16,7 @@ import { viewOf } from '../src/authority/operation-view.ts'
 import { allOf, type Condition } from './condition.ts'
 import { keysetPage } from './keyset-page.ts'
 import { partsOf } from './operation-conditions.ts'
-import { capped, countRowsOf, isCounted } from './operation-counts.ts'
+import { capped, countOfLabel, countRowsOf, isCounted } from './operation-counts.ts'
 import { checkedFilter } from './operation-filter.ts'
 import { IS_ACTIVE, type Moment } from './operation-freshness.ts'
 import { OPERATIONS } from './operation-index.ts'
@@ -103,6 +103,8 @@ export function countAsked(session: ReadSession, question: Moment & { readonly f
     const count = countRowsOf(session, filter).reduce((sum, { operations }) => sum + operations, 0)
     return { count, isExact: true }
   }
+  const ofLabel = countOfLabel(session, filter)
+  if (ofLabel !== undefined) return ofLabel
   const way = wayTo(session, partsOf(session, filter, question), COUNT_MAX + 1)
   return capped(countAlong(session, way, COUNT_MAX + 1))
 }

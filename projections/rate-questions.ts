@@ -17,19 +17,30 @@ const KINDS_MAX = 50
 
 /** Points with something in them, by kind and time; a step in which nothing happened has none. Throws QuestionError. */
 export function ratesAsked(session: ReadSession, question: RatesQuestion): readonly RatePoint[] {
-  const { workspace, kinds, fromAt, untilAt, step } = question
+  const { workspaces, kinds, fromAt, untilAt, step } = question
   check(question)
   const stepMs = RATE_STEPS_MS[step]
   const grainMs = stepMs >= HOUR_MS ? HOUR_MS : MINUTE_MS
   const ofKinds = kinds === undefined ? '' : `AND kind IN (${kinds.map(() => '?').join(', ')})`
+  const table = session.table(RATES_TABLE)
+  const among = workspaces === undefined ? everyWorkspace(table) : workspaces.map(() => '?').join(', ')
   const rows = session.all<StoredRate>(
-    `SELECT * FROM ${session.table(RATES_TABLE)}
-     WHERE workspace = ? AND grain_ms = ? AND from_at >= ? AND from_at < ? ${ofKinds}
+    `SELECT * FROM ${table}
+     WHERE workspace IN (${among}) AND grain_ms = ? AND from_at >= ? AND from_at < ? ${ofKinds}
      ORDER BY kind, from_at`,
-    [workspace, grainMs, Math.floor(fromAt / stepMs) * stepMs, untilAt, ...(kinds ?? [])],
+    [...(workspaces ?? []), grainMs, Math.floor(fromAt / stepMs) * stepMs, untilAt, ...(kinds ?? [])],
   )
   const spans = Map.groupBy(rows, ({ kind, from_at }) => `${Math.floor(from_at / stepMs) * stepMs} ${kind}`)
   return [...spans.values()].map((span) => pointOf(span, stepMs))
+}
+
+/** From one to the next along the index: there are many rows for each. */
+function everyWorkspace(table: string): string {
+  return `WITH RECURSIVE known(name) AS (
+      SELECT min(workspace) FROM ${table}
+      UNION ALL
+      SELECT (SELECT min(workspace) FROM ${table} WHERE workspace > known.name) FROM known WHERE known.name IS NOT NULL)
+    SELECT name FROM known WHERE name IS NOT NULL`
 }
 
 function check({ kinds, fromAt, untilAt, step }: RatesQuestion): void {

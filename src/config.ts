@@ -126,6 +126,11 @@ export const settingsSchema = z.strictObject({
   httpStreamPingMs: positive.default(20_000),
   /** A client that takes nothing for so long is disconnected; it goes on where it was when it comes back. */
   httpStreamSlowMs: positive.default(10_000),
+  /** A session of somebody at a browser is over after so long, however it is used; and when nothing was asked with it for so long. */
+  httpSessionMs: positive.default(12 * HOUR),
+  httpSessionIdleMs: positive.default(HOUR),
+  /** Sessions at once; for one more, the one that rested longest is over. */
+  httpSessionsMax: positive.default(10_000),
   /** How long the server waits for what is in flight when it is asked to end. */
   httpDrainMs: ms.default(10_000),
 })

@@ -10,8 +10,9 @@ import { type EmbeddedNode, type OpenOptions, openNode } from './app.ts'
 import type { RegistryAddress } from './authority/questions.ts'
 import { SettingsError, settingsOf } from './config.ts'
 import { type ApiKey, addKey, apiKeys, readKeys, revokeKey } from './http/api-keys.ts'
-import { type Authenticate, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
+import { type Authentication, authenticatedBy, isLoopback, openToEverybody } from './http/authentication.ts'
 import { answeredOrThrow } from './http/commands.ts'
+import { anyOf } from './http/credential.ts'
 import { DeniedActions } from './http/denied-actions.ts'
 import { described } from './http/described-routes.ts'
 import { healthRoutes } from './http/health-routes.ts'
@@ -22,6 +23,7 @@ import { monitorFiles } from './http/monitor-files.ts'
 import { requestLog } from './http/request-log.ts'
 import { EVERY_WORKSPACE, ROLES } from './http/roles.ts'
 import { createServer } from './http/server.ts'
+import { type SessionParts, Sessions } from './http/sessions.ts'
 import { traces } from './http/traces.ts'
 import { placeOf } from './log-of-node.ts'
 import { NodeStanding } from './node-standing.ts'
@@ -63,12 +65,14 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, authentication = {}, ...opening } = options
   const settings = settingsOf(options.settings)
   const log = options.log ?? createLogger(settings.logLevel)
+  const { clock = SYSTEM_CLOCK } = options
+  const sessions = { settings, now: () => clock.now(), monotonicNow: () => clock.monotonicNow() }
   let admin: AdminOfNode | undefined
-  const authenticate = authenticationOf(authentication, host, log, (keys) => admin?.keysSeen(keys))
+  const callers = { onKeysRead: (keys: readonly ApiKey[]) => void admin?.keysSeen(keys), sessions }
+  const authenticating = authenticationOf(authentication, host, log, callers)
   // Of a log on a server the file of webhooks has to be named.
   const webhooks = placeOf(location).type === 'eventstoredb' ? {} : { webhooks: {} }
   const node = await openNode(location, { readModels: { follow: 'at_start' }, ...webhooks, ...opening, log })
-  const { clock = SYSTEM_CLOCK } = options
   const record = adminOf(node, clock, (...args) => log.warn(...args))
   admin = record
   const denials = new DeniedActions({ record: record.denied, clock, warn: (...args) => log.warn(...args) })
@@ -89,7 +93,7 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
       denials,
       settings,
       log,
-      authenticate,
+      authentication: authenticating,
       version: VERSION,
       now: () => Date.now(),
       locate: (id, workspaces) => locate(node, id, workspaces),
@@ -114,18 +118,26 @@ export async function serveVerdict(location: string, options: ServeOptions = {})
   }
 }
 
+interface CallerParts {
+  /** Told of the keys each time that their file was read. */
+  readonly onKeysRead: (keys: readonly ApiKey[]) => void
+  readonly sessions: Omit<SessionParts, 'credential'>
+}
+
 /** Throws SettingsError: an address that others reach is never open to everybody. */
 function authenticationOf(
   { keys, jwt }: AuthenticationOptions,
   host: string,
   log: Logger,
-  onKeysRead: (keys: readonly ApiKey[]) => void,
-): Authenticate {
+  { onKeysRead, sessions }: CallerParts,
+): Authentication {
   const credentials = [
     ...(keys === undefined ? [] : [keysOf(keys, log, onKeysRead)]),
     ...(jwt === undefined ? [] : [jsonWebTokens(checkedTokens(jwt))]),
   ]
-  if (credentials.length > 0) return authenticatedBy(credentials)
+  if (credentials.length > 0) {
+    return authenticatedBy(credentials, new Sessions({ ...sessions, credential: anyOf(credentials) }))
+  }
   if (isLoopback(host)) return openToEverybody()
   throw new SettingsError(
     `${host} can be reached by others, and nobody would have to say who he is: make a key with "verdict keys add", name a jwt issuer, or serve 127.0.0.1`,

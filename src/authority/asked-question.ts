@@ -18,6 +18,14 @@ export function askedQuestion<Q>(schema: z.ZodType<Q>, input: unknown): AskedQue
   return refused(issue?.path ?? [], issue?.message ?? 'not valid')
 }
 
+/** What is wrong with a sequence of the completion feed. */
+export function sequenceFault(path: string, sequence: unknown): Rejection | undefined {
+  if (Number.isSafeInteger(sequence) && (sequence as number) >= 0) return undefined
+  const [expected, got] = ['an integer from 0', String(sequence)]
+  const message = `${path}: expected ${expected}, got ${got}`
+  return { code: 'invalid_command', message, facts: { path, expected, got } }
+}
+
 function refused(path: readonly PropertyKey[], expected: string): AskedQuestion<never> {
   const place = path.map(String).join('.')
   return {

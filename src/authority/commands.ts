@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { type Bounds, isPrintable, utf8Length } from './bounds.ts'
+import { invalidCommand, jsonFaultRejection, unknownCommand } from './command-faults.ts'
 import {
   type Claimant,
   claimantSchema,
@@ -17,7 +18,7 @@ import {
   reasonCodeSchema,
   retryOfSchema,
 } from './events.ts'
-import { copyJson, type JsonFault, type JsonValue } from './json-value.ts'
+import { copyJson, type JsonValue } from './json-value.ts'
 import { type Policy, policyOverrideSchema } from './lifecycle-policy.ts'
 import { errorWithoutSecrets, withoutSecrets } from './redaction.ts'
 import type { Rejection } from './rejections.ts'
@@ -198,17 +199,17 @@ export interface ParsedCommand {
 export function parseCommand(input: unknown, bounds: Bounds): ParsedCommand | { readonly rejection: Rejection } {
   // Before the schema: a copy has no getters, no second owner and an end.
   const copied = copyJson(input, { depthMax: bounds.jsonDepthMax, valuesMax: bounds.jsonValuesMax })
-  if ('fault' in copied) return { rejection: faultRejection(copied.fault) }
+  if ('fault' in copied) return { rejection: jsonFaultRejection(copied.fault) }
   const { value } = copied
   const type = typeOf(value)
   if (type === undefined) {
-    return { rejection: invalid(['type'], 'expected one of the commands', told(value)) }
+    return { rejection: unknownCommand(value) }
   }
   const schema: z.ZodType = COMMAND_SCHEMAS[type]
   const parsed = schema.safeParse(value)
   if (!parsed.success) {
     const issue = deepest(parsed.error.issues[0])
-    return { rejection: invalid(issue.path.map(pathPart), issue.message, undefined) }
+    return { rejection: invalidCommand(issue.path.map(pathPart), issue.message, undefined) }
   }
   const given = parsed.data as Command
   // The digest is of what was sent, under a key: the same command is known again, and what it held is not.
@@ -242,30 +243,34 @@ function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
     const bytes = utf8Length(value)
     if (bytes >= 1 && bytes <= bounds.nameBytesMax && isPrintable(value)) continue
     const expected = `1 to ${bounds.nameBytesMax} bytes of printable text`
-    return invalid(name.split('.'), expected, bytes > bounds.nameBytesMax ? `${bytes} bytes` : JSON.stringify(value))
+    return invalidCommand(
+      name.split('.'),
+      expected,
+      bytes > bounds.nameBytesMax ? `${bytes} bytes` : JSON.stringify(value),
+    )
   }
   if (command.type === 'RegisterOperation') {
     const entries = Object.entries(command.labels ?? {})
     if (entries.length > bounds.labelsMax) {
-      return invalid(['labels'], `at most ${bounds.labelsMax} labels`, `${entries.length}`)
+      return invalidCommand(['labels'], `at most ${bounds.labelsMax} labels`, `${entries.length}`)
     }
     for (const [name, value] of entries) {
       const isName = name !== '' && utf8Length(name) <= bounds.labelNameBytesMax && isPrintable(name)
       if (!isName || utf8Length(value) > bounds.labelValueBytesMax) {
         const expected = `a printable name of 1 to ${bounds.labelNameBytesMax} bytes and a value of at most ${bounds.labelValueBytesMax}`
-        return invalid(['labels', name], expected, `${utf8Length(name)} and ${utf8Length(value)} bytes`)
+        return invalidCommand(['labels', name], expected, `${utf8Length(name)} and ${utf8Length(value)} bytes`)
       }
     }
     const carriedOver = Object.keys(command.phaseResults ?? {}).length
     if (carriedOver > bounds.phasesMax) {
-      return invalid(['phaseResults'], `at most ${bounds.phasesMax} phases`, `${carriedOver}`)
+      return invalidCommand(['phaseResults'], `at most ${bounds.phasesMax} phases`, `${carriedOver}`)
     }
   }
   if (
     (command.type === 'BeginWaitAll' || command.type === 'BeginWaitAny') &&
     command.ids.length > bounds.waitMembersMax
   ) {
-    return invalid(['ids'], `at most ${bounds.waitMembersMax} operations`, `${command.ids.length}`)
+    return invalidCommand(['ids'], `at most ${bounds.waitMembersMax} operations`, `${command.ids.length}`)
   }
   return undefined
 }
@@ -333,20 +338,6 @@ function contentBytesFault(command: Command, text: string, bounds: Bounds): Reje
   }
 }
 
-function invalid(path: readonly (string | number)[], expected: string, got: string | undefined): Rejection {
-  const where = path.length === 0 ? 'the command' : path.join('.')
-  const met = got === undefined ? '' : `, got ${got}`
-  return {
-    code: 'invalid_command',
-    message: `${where}: ${expected}${met}`,
-    facts: { path: path.join('.'), expected, ...(got === undefined ? {} : { got }) },
-  }
-}
-
-function faultRejection({ code, path, expected, got }: JsonFault): Rejection {
-  return { ...invalid(path, `expected ${expected}`, got), code }
-}
-
 interface Issue {
   readonly path: readonly PropertyKey[]
   readonly message: string
@@ -369,13 +360,4 @@ function deepest(issue: unknown): Issue {
 
 function pathPart(part: PropertyKey): string | number {
   return typeof part === 'symbol' ? String(part) : part
-}
-
-function told(input: JsonValue): string {
-  if (input === null) return 'null'
-  return typeof input === 'object' && 'type' in input
-    ? `type ${JSON.stringify(input.type).slice(0, 80)}`
-    : Array.isArray(input)
-      ? 'array'
-      : typeof input
 }

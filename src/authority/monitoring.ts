@@ -22,6 +22,7 @@ export const STORY_PAGE_MAX = 1_000
 /** Steps that one question for rates may ask for. */
 export const RATE_STEPS_MAX = 2_000
 const KINDS_MAX = 50
+const WORKSPACES_MAX = 1_000
 const TIMEOUT_MS_MAX = 600_000
 
 export const OPERATION_SORTS = ['newest_activity', 'oldest_in_status', 'longest_running', 'most_overdue'] as const
@@ -92,7 +93,8 @@ export const ownersQuestionSchema = z.strictObject({
 export type OwnersQuestion = Readonly<z.infer<typeof ownersQuestionSchema>>
 
 export const ratesQuestionSchema = z.strictObject({
-  workspace: z.string().min(1),
+  /** Summed; all of them where none is named. */
+  workspaces: z.array(z.string().min(1)).min(1).max(WORKSPACES_MAX).optional(),
   /** All kinds where none is named. */
   kinds: z.array(z.string().min(1)).min(1).max(KINDS_MAX).optional(),
   /** Epoch ms; spans begin at multiples of the step. */

@@ -25,7 +25,12 @@ export interface ActionValues {
   readonly total?: string | undefined
   readonly result?: string | undefined
   readonly reason?: string | undefined
+  readonly phase?: string | undefined
+  readonly peer?: string | undefined
+  readonly in?: string | undefined
+  readonly registration?: string | undefined
   readonly 'command-id'?: string | undefined
+  readonly 'on-behalf-of'?: string | undefined
 }
 
 export interface Action {
@@ -63,15 +68,40 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   fail: {
     wants: AN_ID,
     prepare(id, values) {
-      const { message, code } = values
-      if (message === undefined) throw new UsageError('operations fail wants --message TEXT')
-      const error = { message, ...(code === undefined ? {} : { code }) }
+      const error = errorIn('fail', values)
       const leaseEpoch = numberOf('--lease', values.lease)
       const options = { ...callingOf(values), ...(leaseEpoch === undefined ? {} : { leaseEpoch }) }
       return (verdict) => verdict.operation(id).fail(error, options)
     },
     told: toldShortly,
   },
+  retry: sends('RetryAttempt', {
+    lease: true,
+    fields: (values) => ({
+      error: errorIn('retry', values),
+      notBeforeAt: Date.now() + (timeOf('--in', values.in) ?? 0),
+    }),
+  }),
+  'start-phase': sends('StartPhase', { lease: true, fields: (values) => ({ phase: wanted('phase', values) }) }),
+  'complete-phase': sends('CompletePhase', {
+    lease: true,
+    fields: (values) => ({ phase: wanted('phase', values), result: jsonIn('--result', values.result) }),
+  }),
+  'fail-phase': sends('FailPhase', {
+    lease: true,
+    fields: (values) => ({ phase: wanted('phase', values), error: errorIn('fail-phase', values) }),
+  }),
+  'peer-ready': sends('PeerReady', {
+    lease: true,
+    fields: (values) => ({ peer: jsonIn('--peer', wanted('peer', values)) }),
+  }),
+  'mark-retired': sends('MarkRetired', { lease: true, fields: ({ reason }) => ({ reason }) }),
+  'provisioning-failed': sends('ProvisioningFailed', {
+    fields: (values) => ({ error: errorIn('provisioning-failed', values) }),
+  }),
+  rollback: sends('RollbackRegistration', {
+    fields: (values) => ({ registrationCommandId: wanted('registration', values) }),
+  }),
   cancel: steers((handle, options) => handle.cancel(options)),
   'force-cancel': steers((handle, options) => handle.forceCancel(options)),
   abort: steers((handle, options) => handle.abort(options)),
@@ -80,7 +110,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
 
 interface Beginning {
   readonly fields: Readonly<Record<string, unknown>>
-  readonly calling: { readonly commandId?: string }
+  readonly calling: Calling
 }
 
 function begins(call: (verdict: Verdict, kind: string, options: Beginning) => Promise<CommandAnswer>): Action {
@@ -131,13 +161,18 @@ function sends(type: string, { lease, fields = () => ({}) }: Sending = {}): Acti
 function steers(
   call: (
     handle: OperationHandle,
-    options: { readonly reason?: string; readonly commandId?: string },
+    options: Calling & { readonly reason?: string; readonly leaseEpoch?: number },
   ) => Promise<CommandAnswer>,
 ): Action {
   return {
     wants: AN_ID,
     prepare(id, values) {
-      const options = { ...callingOf(values), ...(values.reason === undefined ? {} : { reason: values.reason }) }
+      const leaseEpoch = numberOf('--lease', values.lease)
+      const options = {
+        ...callingOf(values),
+        ...(values.reason === undefined ? {} : { reason: values.reason }),
+        ...(leaseEpoch === undefined ? {} : { leaseEpoch }),
+      }
       return (verdict) => call(verdict.operation(id), options)
     },
     told: toldShortly,
@@ -156,8 +191,26 @@ function toldShortly(answer: Partial<CommandAnswer>): string {
   return `${facts.filter((fact) => fact !== undefined).join(' ')}\n`
 }
 
-function callingOf({ 'command-id': commandId }: ActionValues): { readonly commandId?: string } {
-  return commandId === undefined ? {} : { commandId }
+interface Calling {
+  readonly commandId?: string
+  readonly onBehalfOf?: string
+}
+
+function callingOf({ 'command-id': commandId, 'on-behalf-of': onBehalfOf }: ActionValues): Calling {
+  return { ...(commandId === undefined ? {} : { commandId }), ...(onBehalfOf === undefined ? {} : { onBehalfOf }) }
+}
+
+function errorIn(name: string, { message, code }: ActionValues): { readonly message: string; readonly code?: string } {
+  if (message === undefined) throw new UsageError(`operations ${name} wants --message TEXT`)
+  return { message, ...(code === undefined ? {} : { code }) }
+}
+
+const WANTED = { phase: 'NAME', peer: 'JSON', registration: 'COMMAND_ID' } as const
+
+function wanted(option: keyof typeof WANTED, values: ActionValues): string {
+  const given = values[option]
+  if (given !== undefined && given !== '') return given
+  throw new UsageError(`this command wants --${option} ${WANTED[option]}`)
 }
 
 export function labelsOf(labels: readonly string[]): Readonly<Record<string, string>> {

@@ -29,15 +29,23 @@ Work:
   register KIND            for somebody else to claim
   start KIND               registered and claimed by who calls; its lease epoch goes with every further word
   claim ID                 one that waits to be started
+  provisioning-failed ID   it could not be started: --message TEXT --code CODE
   heartbeat ID             --lease N
   progress ID              --lease N --message TEXT --percent N --processed N --total N
+  start-phase ID           --lease N --phase NAME
+  complete-phase ID        --lease N --phase NAME --result JSON
+  fail-phase ID            --lease N --phase NAME --message TEXT --code CODE; it may be started again
+  peer-ready ID            --lease N --peer JSON
   complete ID              --lease N --result JSON
   fail ID                  --message TEXT --code CODE; with --lease N as its worker, else as an operator
+  retry ID                 this attempt failed, there is to be another: --lease N --message TEXT --code CODE --in TIME
+  mark-retired ID          it has wound down: --lease N --reason TEXT
 Steer:
   cancel ID                asked for: its worker has until the deadline
-  force-cancel ID          at once, without asking its worker
+  force-cancel ID          at once, without asking its worker; with --lease N by its worker itself
   abort ID                 before anybody works on it
   retire ID                asked to wind down
+  rollback ID              take back a registration that nobody knows of: --registration COMMAND_ID
 
 Options:
 ${PLACE_HELP}  --workspace NAME         (default: default)
@@ -46,6 +54,7 @@ ${PLACE_HELP}  --workspace NAME         (default: default)
                            of register and start
   --lease N                the lease epoch that start or claim answered
   --reason TEXT            why, on record
+  --on-behalf-of NAME      for whom this is done, on record beside who does it
   --command-id ID          the same id and the same command have one effect and one answer
   --json                   for programs
   -h, --help
@@ -79,7 +88,12 @@ const OPTIONS = {
   total: { type: 'string' },
   result: { type: 'string' },
   reason: { type: 'string' },
+  phase: { type: 'string' },
+  peer: { type: 'string' },
+  in: { type: 'string' },
+  registration: { type: 'string' },
   'command-id': { type: 'string' },
+  'on-behalf-of': { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const

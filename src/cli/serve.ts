@@ -79,15 +79,15 @@ async function started({ place, options }: ServePlan): Promise<ServedVerdict> {
 function told({ place }: ServePlan, { url }: ServedVerdict) {
   const { location, folder } = place
   const data = folder === undefined ? shownLocation(location) : path.resolve(location)
-  return { url, data, api: `${url}/v1`, docs: `${url}/docs` }
+  return { url, data, page: url, api: `${url}/v1`, docs: `${url}/docs` }
 }
 
 function shown(plan: ServePlan, server: ServedVerdict): string {
-  const { data, api, docs } = told(plan, server)
+  const { data, page, api, docs } = told(plan, server)
   const { authentication = {} } = plan.options
   const isOpen = authentication.keys === undefined && authentication.jwt === undefined
   const who = isOpen ? 'everybody on this machine' : 'callers with a key or token'
-  return `verdict serves ${who}\n  data  ${data}\n  API   ${api}\n  docs  ${docs}\n`
+  return `verdict serves ${who}\n  data  ${data}\n  page  ${page}\n  API   ${api}\n  docs  ${docs}\n`
 }
 
 /** SIGINT and SIGTERM, the first and the second of them. */

@@ -1,7 +1,9 @@
 /** A server as a door: what embedding asks of the shell is asked of it over HTTP, with the same answers and refusals. */
 
+import { sequenceFault } from '../authority/asked-question.ts'
 import type { CommandAnswer, CommandResult } from '../authority/command-answer.ts'
-import { copyJson } from '../authority/json-value.ts'
+import { jsonFaultRejection, unknownCommand } from '../authority/command-faults.ts'
+import { copyJson, type JsonValue } from '../authority/json-value.ts'
 import type {
   CompletionPage,
   CompletionsRequest,
@@ -20,6 +22,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import { resultFromWire, type WireAnswer } from '../wire/command-wire.ts'
 import type { WireEvents } from '../wire/event-wire.ts'
+import { headerOfText } from '../wire/header-text.ts'
 import type { WireHistory } from '../wire/operation-wire.ts'
 import { rest } from './back-off.ts'
 import type { EventsAnswer, LeaseCause, SendOptions, VerdictDoor } from './door.ts'
@@ -29,6 +32,7 @@ import { bodyOf, Questions, type Told } from './http-questions.ts'
 import { isReport, Reports } from './http-reports.ts'
 import { HttpTransport, pathOf, type TransportOptions } from './http-transport.ts'
 import type { MonitoringDoor } from './monitoring-door.ts'
+import { OperationRejected } from './operation-errors.ts'
 import type { ReportSpool } from './report-spool.ts'
 
 export interface HttpDoorParts extends TransportOptions {
@@ -82,26 +86,28 @@ export class HttpDoor implements VerdictDoor {
     options: SendOptions = {},
   ): Promise<CommandResult> {
     const { commandId = this.#parts.newId(), correlationId, causationId, traceparent, onBehalfOf } = options
-    const { workspace, owner } = registry
-    const copied = copyJson(
-      { workspace, owner, commandId, correlationId, causationId, traceparent, onBehalfOf, command },
-      JSON_BOUNDS,
-    )
-    if ('fault' in copied) return { type: 'refused', rejection: faultRejection(copied.fault), place: NO_PLACE }
-    // Made of exactly this; what does not fit is refused by the server, which names it.
-    const entry = copied.value as unknown as Parameters<Reports['deliver']>[1]
-    if (isReport(command)) return this.#reports.deliver(registry, entry)
-    const isNewWork = command.type === 'RegisterOperation'
-    const withinMs = isNewWork ? this.#parts.startWithinMs : this.#parts.answerWithinMs
-    return this.#queue.send({ registry, entry, giveUpAt: this.#parts.clock.monotonicNow() + withinMs })
+    const copied = copyJson(command, JSON_BOUNDS)
+    if ('fault' in copied) return refusedHere(jsonFaultRejection(copied.fault))
+    const { value } = copied
+    // Which commands there are, the server knows; what is none at all would spoil those that travel with it.
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refusedHere(unknownCommand(value))
+    const sent = value as { readonly [name: string]: JsonValue } // no list, by the line above
+    const sender = { commandId, correlationId, causationId, traceparent, onBehalfOf }
+    const entry = { workspace: registry.workspace, owner: registry.owner, ...sender, command: sent }
+    try {
+      if (isReport(sent)) return await this.#reports.deliver(registry, entry)
+      const withinMs = sent.type === 'RegisterOperation' ? this.#parts.startWithinMs : this.#parts.answerWithinMs
+      return await this.#queue.send({ registry, entry, giveUpAt: this.#parts.clock.monotonicNow() + withinMs })
+    } catch (error) {
+      if (!(error instanceof OperationRejected)) throw error
+      return refusedHere(rejectionOf(error))
+    }
   }
 
   async snapshot(registry: RegistryAddress, id: string): Promise<OperationSnapshot | undefined> {
-    const told = await this.#questions.ask({ method: 'GET', path: operationPath(registry, id) })
-    if (isNotFound(told)) return undefined
-    const operation = bodyOf(told) as OperationSnapshot
-    // What its registry let go is told from read models, and is watched by nobody.
-    return (operation as Partial<OperationSnapshot>).watchers === undefined ? undefined : operation
+    const asked = { method: 'GET', path: operationPath(registry, id), query: { held: true } } as const
+    const told = await this.#questions.ask(asked)
+    return isNotFound(told) ? undefined : (bodyOf(told) as OperationSnapshot)
   }
 
   async overview(registry: RegistryAddress): Promise<RegistryOverview> {
@@ -112,7 +118,8 @@ export class HttpDoor implements VerdictDoor {
     type Ended = Extract<Awaited<ReturnType<VerdictDoor['outcome']>>, { readonly type: 'answered' }>['answer']
     const request = { method: 'GET', path: `${operationPath(registry, id)}/outcome` } as const
     const hasEnded = (body: unknown) => (body as Partial<Ended>).outcome !== undefined
-    return refusable<Ended>(await this.#questions.waitFor(() => request, hasEnded, signal))
+    const told = await this.#questions.waitFor(() => request, hasEnded, signal)
+    return refusable(told, ({ outcome, status }: Ended) => ({ outcome, status }))
   }
 
   async wait(
@@ -120,13 +127,12 @@ export class HttpDoor implements VerdictDoor {
     request: WaitRequest,
     options: SendOptions = {},
   ): Promise<Refusable<WaitAnswer>> {
-    const { signal, waitId = this.#parts.newId(), ...wanted } = request
-    const { commandId = this.#parts.newId(), correlationId, traceparent, onBehalfOf } = options
+    const { mode, ids, runId, deadlineAt, signal, waitId = this.#parts.newId() } = request
     const begin = {
       method: 'POST',
       path: `${ownerPath(registry)}/waits`,
-      body: { ...wanted, waitId, onBehalfOf },
-      headers: { 'idempotency-key': encodeURIComponent(commandId), 'correlation-id': correlationId, traceparent },
+      body: { mode, ids, runId, deadlineAt, waitId, onBehalfOf: options.onBehalfOf },
+      headers: this.#senderHeaders(options),
     } as const
     const standing = { method: 'GET', path: `${ownerPath(registry)}${pathOf`/waits/${waitId}`}` } as const
     let hasBegun = false
@@ -135,7 +141,16 @@ export class HttpDoor implements VerdictDoor {
       return (body as Partial<WaitAnswer>).ending !== undefined
     }
     try {
-      return refusable<WaitAnswer>(await this.#questions.waitFor(() => (hasBegun ? standing : begin), hasEnded, signal))
+      const told = await this.#questions.waitFor(() => (hasBegun ? standing : begin), hasEnded, signal)
+      return refusable(told, ({ ending, members, winner, ...answer }: WaitAnswer) => {
+        return {
+          waitId: answer.waitId,
+          mode: answer.mode,
+          ending,
+          members,
+          ...(winner === undefined ? {} : { winner }),
+        }
+      })
     } catch (error) {
       if (signal?.aborted) this.#send(registry, { type: 'CancelWait', waitId })
       throw error
@@ -144,13 +159,15 @@ export class HttpDoor implements VerdictDoor {
 
   async completions(registry: RegistryAddress, request: CompletionsRequest): Promise<Refusable<CompletionPage>> {
     const { after, limit, wait = false, signal } = request
+    const fault = sequenceFault('after', after) ?? (limit === undefined ? undefined : sequenceFault('limit', limit))
+    if (fault !== undefined) return { type: 'refused', rejection: fault }
     const asked = { method: 'GET', path: `${ownerPath(registry)}/completions`, query: { after, limit } } as const
-    if (!wait) return refusable<CompletionPage>(await this.#questions.ask(asked, signal))
+    if (!wait) return refusable(await this.#questions.ask(asked, signal), pageOf)
     const hasNews = (body: unknown) => {
       const page = body as CompletionPage
       return page.type === 'gap' || page.entries.length > 0
     }
-    return refusable<CompletionPage>(await this.#questions.waitFor(() => asked, hasNews, signal))
+    return refusable(await this.#questions.waitFor(() => asked, hasNews, signal), pageOf)
   }
 
   async cursor(registry: RegistryAddress, name: string): Promise<number> {
@@ -159,17 +176,17 @@ export class HttpDoor implements VerdictDoor {
   }
 
   async moveCursor(registry: RegistryAddress, name: string, sequence: number): ReturnType<VerdictDoor['moveCursor']> {
+    const fault = sequenceFault('sequence', sequence)
+    if (fault !== undefined) return { type: 'refused', rejection: fault }
     return refusable(await this.#questions.ask({ method: 'PUT', path: cursorPath(registry, name), body: { sequence } }))
   }
 
   async collect(registry: RegistryAddress, options: SendOptions = {}): ReturnType<VerdictDoor['collect']> {
-    const { commandId = this.#parts.newId(), correlationId, traceparent, onBehalfOf } = options
-    const key = encodeURIComponent(commandId)
-    const headers = { 'idempotency-key': key, 'correlation-id': correlationId, traceparent }
+    const headers = this.#senderHeaders(options)
     const told = await this.#questions.ask({
       method: 'POST',
       path: `${ownerPath(registry)}:collect`,
-      body: { onBehalfOf },
+      body: { onBehalfOf: options.onBehalfOf },
       headers,
     })
     if (told.type === 'refused') return refusable(told)
@@ -205,15 +222,15 @@ export class HttpDoor implements VerdictDoor {
   async *events(request: EventsRequest, signal: AbortSignal): AsyncGenerator<EventsAnswer, void, undefined> {
     const { types, ...wanted } = request
     let { after } = request
+    let wasToldCaughtUp = false
     const query = () => ({ ...wanted, after, types: types?.join(',') })
-    // A place named 'now' is one only when it is answered: that is not waited with.
+    // That all was looked at is told at once, and a place named 'now' is one only when it is answered: neither is waited with.
     const asked = () => ({
       method: 'GET' as const,
       path: '/v1/events',
       query: query(),
-      ...(after === 'now' ? { waitSeconds: 0 } : {}),
+      ...(wasToldCaughtUp ? {} : { waitSeconds: 0 }),
     })
-    let wasToldCaughtUp = false
     const isWanted = (body: unknown) => {
       const { type, events = [], isCaughtUp = false, nextAfter } = body as WireEvents
       const isNews = type === 'resync' || events.length > 0 || (isCaughtUp && !wasToldCaughtUp)
@@ -278,6 +295,17 @@ export class HttpDoor implements VerdictDoor {
     }
   }
 
+  #senderHeaders(options: SendOptions): Readonly<Record<string, string | undefined>> {
+    const { commandId = this.#parts.newId(), correlationId, causationId, traceparent } = options
+    const header = (text: string | undefined) => (text === undefined ? undefined : headerOfText(text))
+    return {
+      'idempotency-key': header(commandId),
+      'correlation-id': header(correlationId),
+      'causation-id': header(causationId),
+      traceparent,
+    }
+  }
+
   /** For what nobody awaits. */
   #send(registry: RegistryAddress, command: Readonly<Record<string, unknown>>): void {
     this.send(registry, command).catch(() => {})
@@ -302,24 +330,24 @@ function isNotFound(told: Told): boolean {
   return told.type === 'refused' && told.rejection.code === 'not_found'
 }
 
-/** The server's word for it: members that it added are carried along. */
-function refusable<T>(told: Told): Refusable<T> {
-  if (told.type === 'told') return { type: 'answered', answer: told.body as T }
+/** As embedding answers: what the API over HTTP says beside that is for those who speak HTTP. */
+function pageOf(page: CompletionPage & { readonly nextAfter?: number }): CompletionPage {
+  const { nextAfter: _ofHttp, ...told } = page
+  return told
+}
+
+/** The server's word for it. */
+function refusable<W, T = W>(told: Told, answerOf: (wire: W) => T = (wire) => wire as unknown as T): Refusable<T> {
+  if (told.type === 'told') return { type: 'answered', answer: answerOf(told.body as W) }
   // Codes of the channel travel in the place of those of the authority, as in every refusal of a newer server.
   return { type: 'refused', rejection: told.rejection as Rejection }
 }
 
-function faultRejection({
-  code,
-  path,
-  expected,
-  got,
-}: Extract<ReturnType<typeof copyJson>, { fault: unknown }>['fault']): Rejection {
-  const [head, ...rest] = path
-  const told = (head === 'command' ? rest : path).join('.')
-  return {
-    code,
-    message: `${told || 'the command'}: expected ${expected}, got ${got}`,
-    facts: { path: told, expected, got },
-  }
+function refusedHere(rejection: Rejection): CommandResult {
+  return { type: 'refused', rejection, place: NO_PLACE }
+}
+
+/** Codes of the channel travel in the place of those of the authority. */
+function rejectionOf({ code, message, facts }: OperationRejected): Rejection {
+  return { code: code as Rejection['code'], message, facts }
 }

@@ -144,7 +144,7 @@ export class MonitoredOperations {
     const { signal, workspace: named, from, until, ...asked } = given(options)
     const { workspace } = this.#senderOf({ workspace: named }).registry
     const span = { fromAt: momentMs(from, 'from'), untilAt: momentMs(until, 'until') }
-    return answered(await this.#door.monitoring.rates({ workspace, ...span, ...asked }, signal))
+    return answered(await this.#door.monitoring.rates({ workspaces: [workspace], ...span, ...asked }, signal))
   }
 
   #filter(filter: OperationsWanted): OperationFilter {

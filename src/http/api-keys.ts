@@ -5,7 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { Credential } from './authentication.ts'
+import type { Credential } from './credential.ts'
 import { nameText } from './principal-names.ts'
 import { type Grant, ROLES } from './roles.ts'
 

@@ -2,7 +2,7 @@
  * An endpoint of the API: address, right, shapes and what it does, in one value. From the same values come the routes of the
  * server, the OpenAPI description, and the list that the hostile suite walks through.
  */
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
 import type { SendOptions } from '../client/door.ts'
@@ -11,7 +11,7 @@ import type { Host } from './host.ts'
 import type { Principal, Right } from './roles.ts'
 
 export interface Endpoint {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /**
    * Behind `/v1` and, where it is about one owner, behind `/v1/workspaces/{workspace}/owners/{owner}` as well. A custom verb
    * stands behind the last parameter: `/operations/{id}:claim`.
@@ -25,6 +25,8 @@ export interface Endpoint {
   readonly tag: string
   /** Taken in the workspace of the address; commands are weighed one by one. */
   readonly right: Right
+  /** Answers also whoever does not say who he is; it asks by itself, and its caller is nobody. Its path has no parameters. */
+  readonly access?: 'anybody'
   readonly query?: z.ZodObject
   /** As it is described; where the authority checks it, only there. */
   readonly body?: z.ZodType
@@ -44,8 +46,8 @@ export interface StreamConnection {
   readonly lastEventId: string | undefined
   /** Takes the response out of the server's hands; its head is written. */
   readonly begin: (headers: Readonly<Record<string, string>>) => ServerResponse
-  /** Aborts when the server ends. */
-  readonly draining: AbortSignal
+  /** Aborts when the server ends, or its client may not ask any more. */
+  readonly over: AbortSignal
 }
 
 export interface Reply {
@@ -69,12 +71,19 @@ export interface Call {
   readonly body: unknown
   /** Who sent it and under which id: for the door. */
   readonly sender: SendOptions & { readonly commandId: string }
+  /** For what is about the connection and the browser behind it; everything else is in the fields above. */
+  readonly headers: IncomingHttpHeaders
   /** Names the request in logs and problems. */
   readonly requestId: string
   /** How long the caller prefers to wait, within the cap; 0 for not at all. */
   readonly waitMs: number
   /** Aborts when the connection is gone. */
   readonly gone: AbortSignal
+}
+
+/** Changes something under a command id; reads do not, nor does what is about a session. */
+export function isCommand({ method, access }: Endpoint): boolean {
+  return method !== 'GET' && access === undefined
 }
 
 export function ok(body: unknown, headers?: Readonly<Record<string, string>>): Reply {

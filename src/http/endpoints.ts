@@ -9,6 +9,7 @@ import { LIST_ENDPOINTS } from './list-routes.ts'
 import { OPERATION_ENDPOINTS } from './operation-routes.ts'
 import { OWNER_ENDPOINTS } from './owner-routes.ts'
 import { RECONCILER_ENDPOINTS } from './reconciler-routes.ts'
+import { SESSION_ENDPOINTS } from './session-routes.ts'
 import { VERB_ENDPOINTS } from './verb-routes.ts'
 import { WAIT_ENDPOINTS } from './wait-routes.ts'
 
@@ -23,5 +24,6 @@ export const API_ENDPOINTS: readonly Endpoint[] = [
   ...LIST_ENDPOINTS,
   ...LIFE_ENDPOINTS,
   ...RECONCILER_ENDPOINTS,
+  ...SESSION_ENDPOINTS,
   ...ADMIN_ENDPOINTS,
 ]

@@ -66,7 +66,9 @@ function askedIn({ query: given, principal }: Call): Asked {
   if (workspace !== undefined && standing(principal, workspace, 'read') !== 'entitled') {
     throw unknownWorkspace({ workspace })
   }
-  const named = Object.entries({ ...rest, types: types?.split(',') }).filter(([, value]) => value !== undefined)
+  const named = Object.entries({ ...rest, types: types === '' ? [] : types?.split(',') }).filter(
+    ([, value]) => value !== undefined,
+  )
   const readable = workspacesOf(principal, 'read')
   return {
     request: Object.fromEntries(named),
@@ -116,13 +118,13 @@ function pageReply({ entries, cursor, isCaughtUp }: EventBatch, limit: number): 
   return ok(body, { 'content-type': 'application/json; charset=utf-8' })
 }
 
-async function stream(call: Call, host: Host, { lastEventId, draining, begin }: StreamConnection): Promise<void> {
+async function stream(call: Call, host: Host, { lastEventId, over, begin }: StreamConnection): Promise<void> {
   const { request, workspaces } = askedIn(call)
   const { streams, settings } = host
   if (streams.isFull) throw new RequestRefused('too_many_streams', 'as many streams are open as this server has')
   const left = new AbortController()
   const leave = () => left.abort()
-  draining.addEventListener('abort', leave, { once: true })
+  over.addEventListener('abort', leave, { once: true })
   try {
     await streams.during(async () => {
       const after = lastEventId === undefined || lastEventId === '' ? request.after : lastEventId
@@ -155,7 +157,7 @@ async function stream(call: Call, host: Host, { lastEventId, draining, begin }: 
       response?.end(frameOf({ event: 'closing', data: '{}' }))
     })
   } finally {
-    draining.removeEventListener('abort', leave)
+    over.removeEventListener('abort', leave)
   }
 }
 

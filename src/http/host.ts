@@ -4,13 +4,15 @@ import type { ServedDoor } from '../client/door.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { LiveEvents } from '../subscriptions/live-events.ts'
 import type { WireAdminEvents } from '../wire/admin-wire.ts'
+import type { Authentication } from './authentication.ts'
 import type { DeniedActions } from './denied-actions.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
 import type { ReconcilerPort } from './reconciler-port.ts'
+import type { SessionSettings } from './sessions.ts'
 
-export interface HttpSettings {
+export interface HttpSettings extends SessionSettings {
   readonly httpBodyBytesMax: number
   readonly httpHeaderBytesMax: number
   readonly httpBatchCommandsMax: number
@@ -36,6 +38,7 @@ export interface Host {
   readonly denials: Pick<DeniedActions, 'note'>
   readonly streams: EventStreams
   readonly owners: KnownOwners
+  readonly authentication: Authentication
   readonly log: Logger
   readonly version: string
   readonly now: () => number

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { z } from 'zod'
-import type { Credential } from './authentication.ts'
+import type { Credential } from './credential.ts'
 import { nameText } from './principal-names.ts'
 import { ROLES } from './roles.ts'
 

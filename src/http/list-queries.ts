@@ -76,7 +76,7 @@ export const ownerSortQuery = {
   retired: flag.optional(),
 }
 export const ratesQuery = z.strictObject({
-  workspace: text,
+  workspaces: some(text).optional().meta({ description: 'Summed; all that the caller may read where none is named.' }),
   kinds: some(text).optional(),
   fromAt: wholeNumber,
   untilAt: wholeNumber,

@@ -25,9 +25,9 @@ import {
   ratesQuery,
   splitQuery,
 } from './list-queries.ts'
-import { forbidden, notFound, ownerOf } from './operation-address.ts'
+import { notFound, ownerOf } from './operation-address.ts'
 import { wholeNumber } from './query-values.ts'
-import { standing, workspacesOf } from './roles.ts'
+import { workspacesOf } from './roles.ts'
 
 const REFUSALS = ['invalid_command', 'bad_page_token', 'read_model_behind', 'not_served'] as const
 
@@ -108,14 +108,15 @@ export const LIST_ENDPOINTS: readonly Endpoint[] = [
     scope: 'server',
     id: 'getRates',
     tag: 'Lists',
-    summary: 'How much happened in a workspace, by kind and step of time',
+    summary: 'How much happened, by kind and step of time',
     right: 'read',
     query: ratesQuery,
     answers: { 200: { description: 'Points with something in them.', schema: ratesSchema } },
     refusals: REFUSALS,
     handle: async (call, { door }) => {
-      const question = call.query as RatesQuestion // as its schema gave it
-      assertReads(call, question.workspace)
+      const asked = call.query as RatesQuestion // as its schema gave it
+      const workspaces = theirs(call, asked.workspaces)
+      const question = workspaces === undefined ? asked : { ...asked, workspaces }
       return ok(asOfOnWire(answeredOrThrow(await door.monitoring.rates(question, call.gone))))
     },
   },
@@ -159,16 +160,15 @@ function questionOf(call: Call): Readonly<Record<string, unknown>> {
     const { workspace, owner } = call.registry
     return { ...rest, filter: { ...filter, workspaces: [workspace], owners: [owner] } }
   }
-  const theirs = workspacesOf(call.principal, 'read')
-  if (theirs === undefined) return { ...rest, filter }
-  const asked = filter.workspaces as readonly string[] | undefined // by its schema
-  const left = asked === undefined ? theirs : asked.filter((workspace) => theirs.includes(workspace))
-  if (left.length === 0) throw unknownWorkspace({ workspace: asked?.[0] ?? 'default' })
-  return { ...rest, filter: { ...filter, workspaces: left } }
+  const workspaces = theirs(call, filter.workspaces as RatesQuestion['workspaces']) // by its schema
+  return { ...rest, filter: workspaces === undefined ? filter : { ...filter, workspaces } }
 }
 
-function assertReads({ principal }: Call, workspace: string): void {
-  const allowed = standing(principal, workspace, 'read')
-  if (allowed === 'unknown') throw unknownWorkspace({ workspace })
-  if (allowed === 'forbidden') throw forbidden(principal.name, 'read', workspace)
+/** Of the workspaces that are asked for, those that the caller may read; undefined for all there are. Throws RequestRefused. */
+function theirs({ principal }: Call, asked: RatesQuestion['workspaces']): string[] | undefined {
+  const readable = workspacesOf(principal, 'read')
+  if (readable === undefined) return asked
+  const left = asked === undefined ? [...readable] : asked.filter((workspace) => readable.includes(workspace))
+  if (left.length === 0) throw unknownWorkspace({ workspace: asked?.[0] ?? 'default' })
+  return left
 }

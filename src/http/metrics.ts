@@ -131,11 +131,12 @@ export class Metrics {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
       this.gauge('verdict_event_streams_open', 'Clients of live events (SSE).', () => host.streams.open)
-      app.addHook('onResponse', async (request, reply) => {
+      app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
         const denied = DENIED[reply.statusCode]
         if (denied !== undefined) this.#denied.inc({ code: denied })
         this.#requests.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+        done()
       })
       app.get(PATH, async (request, reply) => {
         assertEverywhere(principalOf(request), 'read')

@@ -1,9 +1,10 @@
 /** The API described, from the same values that it is made of (OpenAPI 3.1). */
 import { z } from 'zod'
 import { PROBLEM_MEDIA_TYPE, problemSchema } from '../wire/problem.ts'
-import type { Endpoint } from './endpoint.ts'
+import { isCommand as asksForCommand, type Endpoint } from './endpoint.ts'
 import { ERROR_KINDS } from './error-responses.ts'
 import { type Address, addressesOf } from './routing.ts'
+import { SESSION_COOKIE } from './session-cookie.ts'
 
 export type JsonSchema = { readonly [name: string]: unknown }
 
@@ -62,13 +63,20 @@ export function openApiOf(endpoints: readonly Endpoint[], facts: OpenApiFacts): 
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/', description: 'This server' }],
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { session: [] }],
     tags,
     paths: described,
     components: {
       schemas,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key (`verdict keys add`) or a JSON Web Token.' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: SESSION_COOKIE,
+          description:
+            'Of a browser (`POST /v1/session`); over TLS with `__Host-` before its name. What changes anything has to come from a page of this server.',
+        },
       },
     },
   }
@@ -86,6 +94,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Reconciler: 'Who ends what does not speak for itself, and how far it goes',
   Admin: 'What operators did and were denied, and which keys there were',
   Server: 'How the server stands',
+  Session: 'For people at a browser',
 }
 
 function descriptionOf({ waitSecondsMax }: OpenApiFacts): string {
@@ -103,21 +112,8 @@ function operationOf(
   { endpoint, path, isOwnerNamed }: Address,
   schemaOf: (schema: z.ZodType, io: 'input' | 'output') => JsonSchema,
 ): DescribedOperation {
-  const {
-    id,
-    summary,
-    description,
-    tag,
-    query,
-    body,
-    isWaiting,
-    method,
-    answers,
-    refusals = [],
-    scope,
-    stream,
-  } = endpoint
-  const isCommand = method !== 'GET'
+  const { id, summary, description, tag, query, body, isWaiting, answers, refusals = [], scope, stream } = endpoint
+  const isCommand = asksForCommand(endpoint)
   const codes = [...refusals, ...ALWAYS, ...(body === undefined ? [] : OF_BODIES), ...(isCommand ? OF_COMMANDS : [])]
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => parameter('path', name, { type: 'string' }))
   const ownerAsked = scope !== 'server' && !isOwnerNamed
@@ -138,6 +134,7 @@ function operationOf(
     summary,
     description: [description, `Refusals: ${[...new Set(codes)].sort().join(', ')}.`].filter(Boolean).join('\n\n'),
     tags: [tag],
+    ...(endpoint.access === 'anybody' ? { security: [] } : {}),
     parameters: [...inPath, ...inQuery, ...inHeader],
     ...(body === undefined
       ? {}

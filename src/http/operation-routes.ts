@@ -1,7 +1,7 @@
 /** Operations: registered, looked at, waited for. */
 import { z } from 'zod'
 import { COMMAND_SCHEMAS } from '../authority/commands.ts'
-import type { OperationSnapshot } from '../authority/questions.ts'
+import { leaseStanding } from '../authority/lease-standing.ts'
 import { resultClassOf } from '../authority/status.ts'
 import type { LeaseCause } from '../client/door.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
@@ -62,12 +62,19 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
       'One that its owner let go is told without its payloads, from the read models; its outcome stands apart.',
     right: 'read',
     isWaiting: true,
+    query: z.strictObject({
+      held: z
+        .literal('true')
+        .optional()
+        .meta({ description: 'Only while its owner holds it, whatever read models know.' }),
+    }),
     answers: { 200: { description: 'Active or retained.', schema: operationSchema } },
     refusals: NOT_HERE,
     handle: async (call, host) => {
       const id = idIn(call)
       const registry = await ownerOf(call, host, 'read')
       const now = await host.door.snapshot(registry, id)
+      if (now === undefined && call.query.held !== undefined) throw notFound(id)
       if (now === undefined) return ok(await letGo(host, registry, id))
       if (call.waitMs === 0 || now.outcome !== undefined) return ok(now)
       const ended = await host.polls.during(call, (signal) => endedOrAborted(host, registry, id, signal))
@@ -157,8 +164,10 @@ async function registered(call: Call, host: Host): Promise<Reply> {
 /** What its owner does not hold any more, as lists still show it: without payloads. Throws RequestRefused `not_found`. */
 async function letGo({ door }: Host, { workspace, owner }: Call['registry'], id: string) {
   const filter = { workspaces: [workspace], owners: [owner], ids: [id] }
-  const { operations } = answeredOrThrow(await door.monitoring.operations({ filter, pageSize: 1 }))
-  const [operation] = operations
+  const asked = await door.monitoring.operations({ filter, pageSize: 1 })
+  // What can be no name is nobody's.
+  if (asked.type === 'refused' && asked.rejection.code === 'invalid_command') throw notFound(id)
+  const [operation] = answeredOrThrow(asked).operations
   if (operation === undefined) throw notFound(id)
   return operation
 }
@@ -190,8 +199,9 @@ async function causeOf(
   lease: { readonly id: string; readonly leaseEpoch: number },
   signal: AbortSignal | undefined,
 ): Promise<LeaseCause | undefined> {
-  const known = causeIn(await door.snapshot(registry, lease.id), lease.leaseEpoch)
-  if (known !== undefined || signal === undefined || signal.aborted) return known
+  const standing = leaseStanding(await door.snapshot(registry, lease.id), lease.leaseEpoch)
+  if (standing !== 'held') return standing
+  if (signal === undefined || signal.aborted) return undefined
   return new Promise((resolve) => {
     const over = () => settle(undefined)
     const stop = door.onLease(registry, lease, (cause) => settle(cause))
@@ -202,14 +212,6 @@ async function causeOf(
     }
     signal.addEventListener('abort', over, { once: true })
   })
-}
-
-/** What the holder of a lease has to know, as the operation stands. */
-function causeIn(operation: OperationSnapshot | undefined, leaseEpoch: number): LeaseCause | undefined {
-  if (operation === undefined || operation.outcome !== undefined) return 'ended'
-  const { lease, cancel } = operation
-  if (lease?.open !== true || lease.epoch !== leaseEpoch) return 'attempt_lost'
-  return cancel === undefined ? undefined : 'cancel_requested'
 }
 
 function idIn({ params }: Call): string {

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
-import type { Call, Endpoint } from './endpoint.ts'
+import type { SendOptions } from '../client/door.ts'
+import { headerOfText, textOfHeader } from '../wire/header-text.ts'
+import { type Call, type Endpoint, isCommand } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import { queryAs } from './request-body.ts'
 import type { Principal } from './roles.ts'
@@ -33,7 +35,7 @@ export function callOf(
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
   const { body, onBehalfOf } = behalfOf(endpoint, request.body ?? {})
   const commandId = idempotencyKey(request) ?? randomUUID()
-  if (endpoint.method !== 'GET') void reply.header('idempotency-key', encodedHeader(commandId))
+  if (isCommand(endpoint)) void reply.header('idempotency-key', headerOfText(commandId))
   return {
     principal,
     registry,
@@ -41,6 +43,7 @@ export function callOf(
     params,
     query: query as Readonly<Record<string, unknown>>,
     body,
+    headers: request.headers,
     requestId: request.id,
     waitMs,
     gone: waitMs > 0 ? goneSignal(reply) : NEVER_GONE,
@@ -102,27 +105,24 @@ function preferredWaitSeconds(request: FastifyRequest): number {
   return Number(/(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])/i.exec(told)?.[1] ?? 0)
 }
 
-/** As it is, or as a structured string in quotes; one that is not ASCII is percent-encoded. */
 function idempotencyKey(request: FastifyRequest): string | undefined {
   const told = request.headers['idempotency-key']
   if (told === undefined) return undefined
   const [key = ''] = Array.isArray(told) ? told : [told]
-  const bare = /^"(.*)"$/.exec(key)?.[1] ?? key
-  return bare
+  return textOfHeader(key)
 }
 
-function encodedHeader(commandId: string): string {
-  return /^[\x21-\x7e]+$/.test(commandId) ? commandId : encodeURIComponent(commandId)
-}
-
-function correlationOf({ headers }: FastifyRequest): {
-  readonly correlationId?: string
-  readonly traceparent?: string
-} {
+function correlationOf({
+  headers,
+}: FastifyRequest): Pick<SendOptions, 'correlationId' | 'causationId' | 'traceparent'> {
   const { traceparent } = headers
   const correlationId = headers['correlation-id']
+  const causationId = headers['causation-id']
   return {
-    ...(typeof correlationId === 'string' && correlationId !== '' ? { correlationId } : {}),
+    ...(typeof correlationId === 'string' && correlationId !== ''
+      ? { correlationId: textOfHeader(correlationId) }
+      : {}),
+    ...(typeof causationId === 'string' && causationId !== '' ? { causationId: textOfHeader(causationId) } : {}),
     ...traceOf(traceparent),
   }
 }
@@ -136,6 +136,9 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 function goneSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  raw.once('close', () => gone.abort())
+  // Closing is how every response ends; making a reason to abort for each would cost more than what they waited for.
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort()
+  })
   return gone.signal
 }

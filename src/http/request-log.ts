@@ -8,7 +8,7 @@ import type { ServerPlugin } from './server.ts'
 
 export const requestLog: ServerPlugin = (app, { host, nameOf }) => {
   const { log } = host
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { statusCode: status, elapsedTime } = reply
     const facts = {
       requestId: request.id,
@@ -23,6 +23,7 @@ export const requestLog: ServerPlugin = (app, { host, nameOf }) => {
     else if (status === 401 || status === 403) log.warn(facts, 'a request was denied')
     else if (request.method === 'GET' || request.method === 'HEAD') log.debug(facts, 'a question was answered')
     else log.info(facts, status < 400 ? 'a command was carried out' : 'a command was refused')
+    done()
   })
 }
 

@@ -15,6 +15,11 @@ const RIGHTS: Readonly<Record<Role, ReadonlySet<Right>>> = {
   admin: new Set(['read', 'work', 'operate', 'audit', 'administer']),
 }
 
+/** What these roles may do together. */
+export function rightsOf(roles: readonly Role[]): readonly Right[] {
+  return [...new Set(roles.flatMap((role) => [...RIGHTS[role]]))]
+}
+
 /** The roles that have a right. */
 export function rolesWith(right: Right): readonly Role[] {
   return ROLES.filter((role) => RIGHTS[role].has(right))

@@ -11,7 +11,6 @@ import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
-import type { Authenticate } from './authentication.ts'
 import { unknownWorkspace } from './commands.ts'
 import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
@@ -24,12 +23,21 @@ import { forbidden } from './operation-address.ts'
 import { callOf } from './request-call.ts'
 import { pathOf } from './request-path.ts'
 import { type Principal, standing } from './roles.ts'
-import { type Address, mount } from './routing.ts'
+import { type Address, addressesOf, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
+import { StandingEntitlement } from './standing-entitlement.ts'
 import { clientErrorHandler } from './unreadable-requests.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, where somebody was let in. */
+    principal?: Principal
+    /** What it reached. */
+    endpoint?: Endpoint
+  }
+}
+
 export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
-  readonly authenticate: Authenticate
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
 }
@@ -70,7 +78,12 @@ const PARAMETER_LENGTH_MAX = 512
 const IDLE_LOOK_MS = 50
 
 export async function createServer(parts: ServerParts): Promise<ApiServer> {
-  const { settings, log, authenticate, plugins = [] } = parts
+  const {
+    settings,
+    log,
+    authentication: { authenticate },
+    plugins = [],
+  } = parts
   const host: Host = {
     ...parts,
     polls: new LongPolls(settings.httpWaitsMax),
@@ -78,8 +91,9 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     streams: new EventStreams(settings.httpStreamsMax),
   }
   const draining = new AbortController()
-  const principals = new WeakMap<FastifyRequest, Principal>()
-  const openPaths = new Set<string>()
+  const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
+  const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
+  const openPaths = new Set<string>(openEndpoints)
   const openFolders = new Set<string>()
   const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
   const app = Fastify({
@@ -111,23 +125,35 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
       done(new RequestRefused('malformed_request', 'the body: expected JSON'))
     }
   })
-  app.addHook('onRequest', async (request, reply) => {
+  app.decorateRequest('principal')
+  app.decorateRequest('endpoint')
+  // No promise where none is needed: this runs for every request.
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(SECURITY_HEADERS)
     void reply.header('x-request-id', request.id)
-    const [path = ''] = request.url.split('?', 1)
-    if (isOpen(path)) return
-    principals.set(request, await authenticate(request.headers))
-    if (!draining.signal.aborted) return
-    void reply.header('connection', 'close')
-    throw new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon')
+    if (isOpen(pathOf(request))) return done()
+    const admit = (principal: Principal) => {
+      request.principal = principal
+      if (!draining.signal.aborted) return done()
+      void reply.header('connection', 'close')
+      done(new RequestRefused('shutting_down', 'the server is ending: ask another one, or this one again soon'))
+    }
+    let asked: Principal | Promise<Principal>
+    try {
+      asked = authenticate(request)
+    } catch (error) {
+      return done(error as Error) // RequestRefused, as its type promises
+    }
+    if (asked instanceof Promise) asked.then(admit, done)
+    else admit(asked)
   })
   if (settings.httpRequestsPerMinuteMax > 0) {
     await app.register(rateLimit, {
       hook: 'preParsing',
       max: settings.httpRequestsPerMinuteMax,
       timeWindow: 60_000,
-      allowList: (request) => !principals.has(request),
-      keyGenerator: (request) => rateKeyOf(principals.get(request), request.ip),
+      allowList: (request) => request.principal === undefined && !openEndpoints.has(pathOf(request)),
+      keyGenerator: ({ principal, ip }) => rateKeyOf(principal, ip),
       errorResponseBuilder: (_request, { max }) =>
         new RequestRefused('rate_limited', `at most ${max} requests a minute`, { limit: max }),
     })
@@ -138,13 +164,12 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   })
 
   const principalOf = (request: FastifyRequest): Principal => {
-    const principal = principals.get(request)
+    const { principal } = request
     if (principal === undefined) throw new Error(`nobody asked who sends ${request.method} ${request.url}`)
     return principal
   }
-  const nameOf = (request: FastifyRequest) => principals.get(request)?.name
+  const nameOf = ({ principal }: FastifyRequest) => principal?.name
   const endpoints = API_ENDPOINTS
-  const reached = new WeakMap<FastifyRequest, Endpoint>()
   const context: ServerContext = {
     host,
     endpoints,
@@ -152,14 +177,14 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     nameOf,
     openPaths,
     openFolders,
-    whoAsks: async ({ headers }) => authenticate(headers),
-    endpointOf: (request) => reached.get(request),
+    whoAsks: async (request) => authenticate(request),
+    endpointOf: ({ endpoint }) => endpoint,
     draining: draining.signal,
   }
   // Before the routes, so that what they hook into sees every request.
   for (const plugin of plugins) plugin(app, context)
   mount(app, API_ENDPOINTS, (address, params, request, reply) => {
-    reached.set(request, address.endpoint)
+    request.endpoint = address.endpoint
     return answer(context, address, params, request, reply)
   })
 
@@ -194,9 +219,9 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
 
   function refuse(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const refusal = refusalOf(error)
-    const principal = principals.get(request)
+    const { principal, endpoint } = request
     if (error instanceof RequestRefused && error.lacking !== undefined && principal !== undefined) {
-      const action = reached.get(request)?.id ?? pathOf(request)
+      const action = endpoint?.id ?? pathOf(request)
       host.denials.note({ ...error.lacking, actor: principal.name, action, path: pathOf(request) })
     }
     if (refusal === undefined) {
@@ -219,24 +244,32 @@ async function answer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { endpoint } = address
-  const principal = principalOf(request)
+  const principal = endpoint.access === 'anybody' ? NOBODY : principalOf(request)
   const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
   const call = callOf(address, parts, request, reply)
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
   if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
   if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
-    await endpoint.stream(call, host, connectionOf(request, reply, draining))
+    const entitlement = new StandingEntitlement({ request, principal, draining, ...host })
+    try {
+      await endpoint.stream(call, host, connectionOf(request, reply, entitlement.over))
+    } finally {
+      entitlement.release()
+    }
     return reply
   }
   return sent(await endpoint.handle(call, host), reply)
 }
 
-function connectionOf(request: FastifyRequest, reply: FastifyReply, draining: AbortSignal): StreamConnection {
+/** Calls what anybody may. */
+const NOBODY: Principal = { name: 'nobody', grants: [] }
+
+function connectionOf(request: FastifyRequest, reply: FastifyReply, over: AbortSignal): StreamConnection {
   const told = request.headers['last-event-id']
   return {
     lastEventId: Array.isArray(told) ? told[0] : told,
-    draining,
+    over,
     begin(headers) {
       void reply.headers(headers).hijack()
       return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)

@@ -66,6 +66,10 @@ export function post<T>(
   })
 }
 
+export function remove<T>(path: string, { signal }: Asked = {}): Promise<T> {
+  return ask<T>(path, { method: 'DELETE', ...(signal === undefined ? {} : { signal }) })
+}
+
 export function withQuery(path: string, query: Query): string {
   const pairs = Object.entries(query).flatMap(([name, given]) =>
     (Array.isArray(given) ? given : [given]).flatMap((value) =>
@@ -78,11 +82,13 @@ export function withQuery(path: string, query: Query): string {
 async function ask<T>(address: string, init: RequestInit): Promise<T> {
   const response = await answered(address, init)
   tellServerTime(response.headers.get('date'))
-  const isJson = /^application\/(.+\+)?json\b/.test(response.headers.get('content-type') ?? '')
+  const type = response.headers.get('content-type') ?? ''
+  const isJson = /^application\/(.+\+)?json\b/.test(type)
   if (!isJson)
     throw new Unreachable(`what answers at ${window.location.origin} is not this server (${response.status})`)
   const body: unknown = await bodyOf(response)
-  if (response.ok) return body as T // as the API describes it
+  // Health has a status of its own where something is wrong, and tells what: that is no refusal.
+  if (response.ok || !type.startsWith('application/problem+json')) return body as T // as the API describes it
   if (response.status === 401) leadToLogin()
   throw new ApiProblem(body as Problem, retryAfterMsOf(response))
 }

@@ -8,6 +8,7 @@ import { HelpDialog } from './help-dialog.tsx'
 import { Icon } from './icons.tsx'
 import { useShortcuts } from './keyboard.ts'
 import { route } from './route.ts'
+import { OpenNotice, SessionTools } from './session-tools.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
 
 const PAGES = [
@@ -52,6 +53,7 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
           </>
         )}
         <span class="topbar-tools">
+          <SessionTools />
           <ThemeSwitch />
           <button
             type="button"
@@ -64,6 +66,7 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
           </button>
         </span>
       </header>
+      <OpenNotice />
       <main id="content" tabIndex={-1}>
         {children}
       </main>

@@ -18,6 +18,7 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { followAddress } from './route.ts'
+import { askSession } from './session.ts'
 import { followTheme } from './theme.ts'
 import './theme.css'
 import './layout.css'
@@ -26,4 +27,5 @@ const place = document.getElementById('app')
 if (place === null) throw new Error('the page has no element "app" to live in')
 followTheme()
 followAddress()
+void askSession().catch(() => {}) // whoever needs it asks again, and says what went wrong
 render(<App />, place)

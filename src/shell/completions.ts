@@ -1,11 +1,12 @@
 /** What has ended, in order: the completion feed with its named cursors, and the collection of what is retained. */
+import { sequenceFault } from '../authority/asked-question.ts'
 import type { CommandAnswer } from '../authority/command-answer.ts'
 import type { CompletionPage, CompletionsRequest, OperationSnapshot, Refusable } from '../authority/questions.ts'
 import { type FeedRow, feedPlaceAfter, type RegistryState } from '../authority/registry.ts'
 import { cursorsStream, type RegistryName } from '../event-store/stream-names.ts'
 import type { CommandDoor, SenderOptions } from './command-door.ts'
 import { moveCursor as move } from './consumer-cursors.ts'
-import { nameFault, sequenceFault } from './registry-names.ts'
+import { nameFault } from './registry-names.ts'
 import { snapshotOf, stateAt } from './registry-reads.ts'
 import { type NodeParts, withRegistry } from './shell-parts.ts'
 
@@ -66,7 +67,7 @@ export async function collect(
   options: SenderOptions,
 ): Promise<Refusable<Collected>> {
   const { result, stateBefore } = await door.sent(name, { type: 'CollectCompleted' }, options)
-  if (result.type === 'refused') return result
+  if (result.type === 'refused') return { type: 'refused', rejection: result.rejection }
   const { answer } = result
   if (answer.collected === undefined) return { type: 'answered', answer: { operations: [], answer } }
   return withRegistry(parts, name, async (registry) => {

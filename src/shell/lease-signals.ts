@@ -3,6 +3,7 @@
  * epochs are unique in their registry, so an epoch is all that a worker has to listen for.
  */
 import type { Effect } from '../authority/effects.ts'
+import { leaseStanding } from '../authority/lease-standing.ts'
 import type { RegistryState } from '../authority/registry.ts'
 
 export type AbortCause = Extract<Effect, { type: 'AbortAttempt' }>['cause']
@@ -17,12 +18,8 @@ export class LeaseSignals {
 
   /** Listens for the fate of a lease; what is so already is told at once. Returns the way to stop. */
   listen(state: RegistryState, id: string, epoch: number, listener: Listener): () => void {
-    const operation = state.operations.get(id)
-    const isOpen = operation?.lease?.open === true && operation.lease.epoch === epoch
-    // Whoever comes late may find a later life of the id: the life that this lease belonged to has ended.
-    const isOver = operation === undefined || operation.lease?.epoch === epoch || epoch < operation.number
-    if (!isOpen) listener(isOver ? 'ended' : 'attempt_lost')
-    else if (operation.cancel !== undefined) listener('cancel_requested')
+    const standing = leaseStanding(state.operations.get(id), epoch)
+    if (standing !== 'held') listener(standing)
     const listeners = this.#listeners.get(epoch) ?? new Set()
     listeners.add(listener)
     this.#listeners.set(epoch, listeners)

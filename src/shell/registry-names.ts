@@ -48,12 +48,6 @@ export function nameFault(
   return invalid(path, expected, got)
 }
 
-/** What is wrong with a sequence of the completion feed. */
-export function sequenceFault(path: string, sequence: unknown): Rejection | undefined {
-  if (Number.isSafeInteger(sequence) && (sequence as number) >= 0) return undefined
-  return invalid(path, 'an integer from 0', String(sequence))
-}
-
 function invalid(path: string, expected: string, got: string): Rejection {
   const message = `${path}: expected ${expected}, got ${got}`
   return { code: 'invalid_command', message, facts: { path, expected, got } }

@@ -49,7 +49,7 @@ export async function wait(
   signal?.throwIfAborted()
   const type = mode === 'all' ? 'BeginWaitAll' : 'BeginWaitAny'
   const { result } = await door.sent(name, { type, waitId, runId, ids, deadlineAt }, options)
-  if (result.type === 'refused') return result
+  if (result.type === 'refused') return { type: 'refused', rejection: result.rejection }
   const begun = result.answer.wait
   if (begun === undefined) throw new Error(`${type} was answered without its wait`)
   return withRegistry(parts, name, async (registry) => {

@@ -44,7 +44,7 @@ export const batchEntrySchema = z
     commandId: z.string().optional(),
     correlationId: z.string().optional(),
     causationId: z.string().optional(),
-    traceparent: z.string().optional().meta({ description: 'Of this command; default: that of the request.' }),
+    traceparent: z.string().optional().meta({ description: 'W3C Trace Context. Default: that of the request.' }),
     onBehalfOf: onBehalfOfSchema,
     command: z.record(z.string(), jsonSchema).meta({ description: 'With its type, as the authority has it.' }),
   })

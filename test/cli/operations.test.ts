@@ -4,7 +4,8 @@ import { freshFolder } from '../client/support/opened-verdict.ts'
 import { ServerProcess } from '../client/support/server-process.ts'
 import { CommandLine, type CommandLineOptions } from './support/command-line.ts'
 
-const TIMEOUT = { timeout: 120_000 }
+/** Each test starts many processes, on a machine that others use as well. */
+const TIMEOUT = { timeout: 300_000 }
 
 /** The same command lines against a server and against a log. */
 const PLACES = ['server', 'log'] as const
@@ -64,6 +65,47 @@ describe.each(PLACES)('operations on a %s', (place) => {
     expect(story.stdout).toMatch(/OperationRegistered[\s\S]*CancelRequested[\s\S]*OperationCompleted/)
   })
 
+  test('go through phases, attempts and retirement by a verb for each word of a worker', TIMEOUT, async () => {
+    const { run } = await placed(place)
+    const told = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(['operations', ...args])
+      return `${code} ${stdout}${stderr}`
+    }
+    const begun = async (id: string, kind = 'k') => {
+      const { stdout } = await run(['operations', 'start', kind, '--id', id, '--json'])
+      return ['--lease', String(JSON.parse(stdout).leaseEpoch)]
+    }
+    const lease = await begun('a')
+    expect(await told('start-phase', 'a', ...lease, '--phase', 'read')).toMatch(/^0 a running/)
+    expect(
+      await told('fail-phase', 'a', ...lease, '--phase', 'read', '--message', 'no disk', '--code', 'ENOSPC'),
+    ).toMatch(/^0 a running/)
+    expect(await told('start-phase', 'a', ...lease, '--phase', 'read')).toMatch(/^0/)
+    expect(await told('complete-phase', 'a', ...lease, '--phase', 'read', '--result', '{"rows":3}')).toMatch(/^0/)
+    expect(await told('retry', 'a', ...lease, '--message', 'again', '--in', '1h')).toMatch(
+      /^1 verdict: .*(attempt|retr)/s,
+    )
+    expect(await told('peer-ready', 'a', ...lease, '--peer', '"tcp://x"')).toMatch(/^1 verdict: .*peer/s)
+    expect(await told('retire', 'a', '--on-behalf-of', 'ann')).toBe('0 a retiring\n')
+    expect(await told('mark-retired', 'a', ...lease, '--reason', 'done with')).toMatch(/^0 a retired/)
+    const history = (await run(['operations', 'history', 'a'])).stdout
+    expect(history).toMatch(/PhaseStarted[\s\S]*PhaseFailed[\s\S]*PhaseCompleted[\s\S]*RetireRequested .* for ann\n/)
+    const kept = JSON.parse((await run(['operations', 'get', 'a', '--json'])).stdout)
+    expect(kept).toMatchObject({
+      status: 'retired',
+      phases: [{ name: 'read', status: 'completed', result: { rows: 3 } }],
+    })
+
+    await run(['operations', 'register', 'k', '--id', 'b', '--command-id', 'first'])
+    expect(await told('rollback', 'b', '--registration', 'other')).toMatch(/^1 verdict: /)
+    expect(await told('rollback', 'b', '--registration', 'first')).toMatch(/^0/)
+    expect((await run(['operations', 'get', 'b'])).code).toBe(1)
+    await run(['operations', 'register', 'k', '--id', 'c'])
+    expect(await told('provisioning-failed', 'c', '--message', 'no room')).toMatch(/^0 c failed/)
+    const other = await begun('d')
+    expect(await told('force-cancel', 'd', ...other, '--reason', 'told to')).toMatch(/^0 d cancelled/)
+  })
+
   test('that are refused or not there say so, by sentence and by exit code', TIMEOUT, async () => {
     const { run } = await placed(place)
     expect(await run(['operations', 'get', 'nobody'])).toEqual({
@@ -79,6 +121,11 @@ describe.each(PLACES)('operations on a %s', (place) => {
       ['get'],
       ['complete', 'a', '--result', '{'],
       ['progress', 'a', '--percent', 'x'],
+      ['start-phase', 'a'],
+      ['peer-ready', 'a', '--peer', '{'],
+      ['retry', 'a', '--message', 'm', '--in', 'soon'],
+      ['fail-phase', 'a', '--phase', 'p'],
+      ['rollback', 'a'],
     ]) {
       expect((await run(['operations', ...args])).code).toBe(2)
     }

@@ -37,7 +37,7 @@ describe('verdict serve', () => {
   test('begins a log, says where everything is, serves, ends in order, and the next one knows what was', async () => {
     const data = path.join(freshFolder(), 'made', 'here')
     const first = await serving(['--data', data])
-    expect(first).toMatchObject({ data: path.join(data, 'verdict.db'), docs: `${first.url}/docs` })
+    expect(first).toMatchObject({ data: path.join(data, 'verdict.db'), page: first.url, docs: `${first.url}/docs` })
     const registered = await call(`${first.url}/v1/operations`, undefined, {
       method: 'POST',
       body: '{"kind":"k","id":"a"}',

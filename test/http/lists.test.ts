@@ -48,7 +48,7 @@ describe('lists over HTTP', () => {
       { owner: 'o', active: 1 },
       { owner: 'p', active: 1 },
     ])
-    const { body: rates } = await get(`/v1/rates?workspace=w&fromAt=0&untilAt=${2 ** 42}&step=day&kinds=import`)
+    const { body: rates } = await get(`/v1/rates?workspaces=w&fromAt=0&untilAt=${2 ** 42}&step=day&kinds=import`)
     expect(rates).toMatchObject({ code: 'invalid_command' })
   })
 
@@ -123,11 +123,12 @@ describe('lists over HTTP', () => {
       '/v1/operations?workspaces=w',
       '/v1/operations:facets?workspaces=w',
       '/v1/owners?workspaces=w',
+      '/v1/rates?workspaces=w&fromAt=0&untilAt=1&step=day',
     ]) {
       expect(await get(place, as('stranger'))).toMatchObject({ status: 404, body: { code: 'not_found' } })
     }
-    expect(await get('/v1/rates?workspace=w&fromAt=0&untilAt=1&step=day', as('stranger'))).toMatchObject({
-      status: 404,
-    })
+    const span = `fromAt=${Date.now() - 3_600_000}&untilAt=${Date.now() + 60_000}&step=hour`
+    expect((await get(`/v1/rates?${span}`, as('stranger'))).body.points).toEqual([])
+    expect((await get(`/v1/rates?${span}`, as('root'))).body.points).not.toEqual([])
   })
 })

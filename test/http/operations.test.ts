@@ -164,7 +164,9 @@ describe('waiting', () => {
     const waiting = get(place, { headers: { prefer: 'wait=30' } })
     await post(`${OWNER}/operations/a:cancel`)
     expect((await waiting).body).toEqual({ cause: 'cancel_requested' })
-    expect((await get(`${OWNER}/operations/a/lease?leaseEpoch=0`)).body).toEqual({ cause: 'attempt_lost' })
+    expect((await get(`${OWNER}/operations/a/lease?leaseEpoch=99`)).body).toEqual({ cause: 'attempt_lost' })
+    // Of an earlier life of the id.
+    expect((await get(`${OWNER}/operations/a/lease?leaseEpoch=0`)).body).toEqual({ cause: 'ended' })
   })
 })
 

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
+import { readKeys, revokeKey } from '../../src/http/api-keys.ts'
 import { API_ENDPOINTS } from '../../src/http/endpoints.ts'
 import { ROLES, type Role, standing } from '../../src/http/roles.ts'
 import { type Address, addressesOf } from '../../src/http/routing.ts'
@@ -80,12 +81,66 @@ describe('every address of the API', () => {
 
   test('that is about no owner answers nobody without a key either', async () => {
     const { ask } = await servedTo({ root: { '*': ['admin'] } })
-    const others = ALL.filter((address) => !ADDRESSES.includes(address))
+    const others = ALL.filter((address) => !ADDRESSES.includes(address) && address.endpoint.access === undefined)
     const met = await Promise.all(
       others.map(async ({ endpoint, path: place }) => `${place} ${(await ask(endpoint.method, place)).status}`),
     )
     expect(met).toEqual(others.map(({ path: place }) => `${place} 401`))
     expect(met).toContain('/v1/operations 401')
+    const open = ALL.filter(({ endpoint }) => endpoint.access !== undefined)
+    expect(open.map(({ endpoint, path: place }) => `${endpoint.method} ${place}`)).toEqual([
+      'GET /v1/session',
+      'POST /v1/session',
+      'DELETE /v1/session',
+    ])
+  })
+
+  test('answers no cookie that is forged, over, of a revoked key or sent by a page of others, and nothing is written', async () => {
+    const { ask, post, as, node, url, keysFile } = await servedTo({
+      root: { '*': ['admin'] },
+      gone: { '*': ['admin'] },
+    })
+    await post(`${OWNER}/operations`, { kind: 'k', id: 'a' }, as('root'))
+    const before = await node.store.end()
+    const begun = async (caller: string) => {
+      const apiKey = as(caller).headers.authorization?.replace('Bearer ', '')
+      const { headers } = await post('/v1/session', { apiKey })
+      return { cookie: headers.get('set-cookie')?.split(';', 1)[0] ?? '' }
+    }
+    const [good, ended, revoked] = [await begun('root'), await begun('root'), await begun('gone')]
+    await ask('DELETE', '/v1/session', { headers: { ...ended, origin: url } })
+    revokeKey(keysFile, readKeys(keysFile).find(({ name }) => name === 'gone')?.id ?? '', 0)
+    const cases: Record<string, Readonly<Record<string, string>>> = {
+      forged: { cookie: `verdict_session=${'A'.repeat(43)}`, origin: url },
+      short: { cookie: 'verdict_session=', origin: url },
+      ended: { ...ended, origin: url },
+      revoked: { ...revoked, origin: url },
+      otherOrigin: { ...good, origin: 'https://evil.example' },
+      opaqueOrigin: { ...good, origin: 'null' },
+      crossSite: { ...good, origin: url, 'sec-fetch-site': 'cross-site' },
+      sameSite: { ...good, 'sec-fetch-site': 'same-site' },
+      besideWrongKey: { ...good, origin: url, authorization: `Bearer vk_${'0'.repeat(12)}_${'A'.repeat(43)}` },
+    }
+    // A key that was revoked is good for a second at most.
+    await expect
+      .poll(async () => (await ask('GET', OWNER, { headers: cases.revoked ?? {} })).status, { timeout: 30_000 })
+      .toBe(401)
+    const met: string[] = []
+    const expected: string[] = []
+    for (const address of ALL.filter(({ endpoint }) => endpoint.access === undefined)) {
+      const { method, path: place, body } = requestOf(address)
+      const stated = { ...cases, ...(method === 'GET' ? {} : { noWordOfOrigin: good }) }
+      for (const [name, headers] of Object.entries(stated)) {
+        const answered = await ask(method, place, { ...body, headers })
+        met.push(`${method} ${place} ${name} ${answered.status} ${answered.body.code}`)
+        expected.push(`${method} ${place} ${name} 401 unauthenticated`)
+      }
+    }
+    expect(met).toEqual(expected)
+    const written = new Set<string>()
+    for await (const { stream, type } of node.store.readAll({ after: before })) written.add(`${stream} ${type}`)
+    // But for the record of keys.
+    expect([...written].filter((one) => !/^admin ApiKey(Created|Revoked)$/.test(one))).toEqual([])
   })
 
   test('looks the same in a workspace of others and in one that nobody has', async () => {

@@ -19,7 +19,12 @@ describe('what has ended leaves the index', () => {
     const keep = { ...KEEP, keepMs: 100 }
     expect(pass(file, keep, 201)).toEqual({ marked: 0, deleted: [], hasMore: false })
     expect(pass(file, keep, 203)).toEqual({ marked: 2, deleted: [], hasMore: false })
-    expect(standing(file)).toEqual({ listed: ['id-3', 'running-2', 'running-1'], count: 3, labelled: ['id-3'] })
+    expect(standing(file)).toEqual({
+      listed: ['id-3', 'running-2', 'running-1'],
+      count: 3,
+      labelled: ['id-3'],
+      ofLabel: { count: 1, isExact: true },
+    })
     expect(file.ask((session) => operationAsked(session, { ...MOMENT, stream: STREAM, id: 'id-1' }))?.number).toBe(1)
     expect(pass(file, keep, 252)).toEqual({ marked: 1, deleted: [], hasMore: false })
     const ids = (at: number) => pass(file, keep, at).deleted.map(({ id, owner, workspace }) => [workspace, owner, id])
@@ -88,7 +93,12 @@ describe('what has ended leaves the index', () => {
     other.close()
     expect(pass(file, { ...KEEP, keepMs: 0 }, 500).marked).toBe(2)
     file.project([late])
-    expect(standing(file)).toEqual({ listed: ['running-2', 'running-1'], count: 2, labelled: [] })
+    expect(standing(file)).toEqual({
+      listed: ['running-2', 'running-1'],
+      count: 2,
+      labelled: [],
+      ofLabel: { count: 0, isExact: true },
+    })
     expect(tableSizes(file)).toEqual({ operations: 4, labels: 2, counts: 1 })
   })
 })
@@ -130,6 +140,7 @@ function standing(file: Followed) {
     listed: listAsked(session, MOMENT).operations.map(({ id }) => id),
     count: countAsked(session, MOMENT).count,
     labelled: listAsked(session, { ...MOMENT, filter: { labels: { team: 'billing' } } }).operations.map(({ id }) => id),
+    ofLabel: countAsked(session, { ...MOMENT, filter: { labels: { team: 'billing' } } }),
   }))
 }
 

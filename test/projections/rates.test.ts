@@ -17,7 +17,7 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-const QUESTION: RatesQuestion = { workspace: 'default', fromAt: NOON, untilAt: NOON + 2 * HOUR, step: 'minute' }
+const QUESTION: RatesQuestion = { workspaces: ['default'], fromAt: NOON, untilAt: NOON + 2 * HOUR, step: 'minute' }
 
 function asked(file: Followed, question: Partial<RatesQuestion> = {}) {
   return file.ask((session) => ratesAsked(session, { ...QUESTION, ...question }))
@@ -52,7 +52,21 @@ describe('the rates of what happens', () => {
       { kind: 'sync', fromAt: 0, counts: { ...NO_TRANSITIONS, registered: 1 } },
     ])
     expect(asked(file, { kinds: ['sync'] })).toHaveLength(1)
-    expect(asked(file, { workspace: 'other' })).toEqual([])
+    expect(asked(file, { workspaces: ['other'] })).toEqual([])
+  })
+
+  test('D8: sum the workspaces that are named, or all there are', () => {
+    using file = followed(RATES)
+    const elsewhere = (workspace: string, number: number) =>
+      life(number, 'export', [NOON]).map((event) => ({ ...event, workspace, stream: `registry-${workspace}/a` }))
+    file.project([...life(10, 'export', [NOON]), ...elsewhere('b', 20), ...elsewhere('c', 30), ...elsewhere('c', 40)])
+    const registrations = (workspaces?: string[]) =>
+      file
+        .ask((session) => ratesAsked(session, { ...QUESTION, workspaces }))
+        .map(({ kind, counts }) => `${kind} ${counts.registered}`)
+    expect(registrations(['c'])).toEqual(['export 2'])
+    expect(registrations(['b', 'c'])).toEqual(['export 3'])
+    expect(registrations()).toEqual(['export 4'])
   })
 
   test.each([

@@ -1,4 +1,5 @@
 /** Where there is nothing to show: why, and what to do. */
+import { FirstRun } from '../first-run/first-run.tsx'
 import { conditionsOf } from './list-query.ts'
 
 export function EmptyList({ params }: { readonly params: URLSearchParams }) {
@@ -30,10 +31,5 @@ export function EmptyList({ params }: { readonly params: URLSearchParams }) {
       </div>
     )
   }
-  return (
-    <div class="empty">
-      <h2>No operation yet</h2>
-      <p>Whatever is registered shows up here by itself.</p>
-    </div>
-  )
+  return <FirstRun />
 }
