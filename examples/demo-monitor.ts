@@ -5,7 +5,7 @@
  *     npm run demo:monitor -- --port 8080 --minutes 5 --seed 7 --no-open
  */
 import { parseArgs } from 'node:util'
-import { startDemo } from './monitor/demo-server.ts'
+import { type DemoServer, startDemo } from './monitor/demo-server.ts'
 import { openBrowser } from './monitor/open-browser.ts'
 
 const { values } = parseArgs({
@@ -24,12 +24,22 @@ for (const [name, value] of Object.entries({ port, seed, minutes: minutes ?? 0 }
     throw new Error(`--${name}: expected a number from 0, got ${JSON.stringify(values[name as 'port'])}`)
 }
 
-const demo = await startDemo({ port, seed })
-console.log(`The monitor: ${demo.url}
-  ${demo.url}/overview    a breaker holds soon: look, and release it
-Ctrl-C ends it; nothing is kept.`)
-if (!values['no-open']) openBrowser(demo.url)
-
-const end = () => void demo.close().then(() => process.exit(0))
+let starting: Promise<DemoServer> | undefined
+let isEnding = false
+const end = () => {
+  // Whoever asks twice does not want to wait.
+  if (isEnding) process.exit(1)
+  isEnding = true
+  void Promise.resolve(starting)
+    .then((demo) => demo?.close())
+    .then(() => process.exit(0))
+}
 process.on('SIGINT', end).on('SIGTERM', end)
+
+starting = startDemo({ port, seed })
+const { url } = await starting
+console.log(`The monitor: ${url}
+  ${url}/overview    a breaker holds soon: look, and release it
+Ctrl-C ends it; nothing is kept.`)
+if (!values['no-open'] && !isEnding) openBrowser(url)
 if (minutes !== undefined) setTimeout(end, minutes * 60_000)

@@ -8,39 +8,14 @@
  */
 import { earliestDeadline } from '../src/authority/deadlines.ts'
 import { heartbeatMs, silentSinceAt } from '../src/authority/grace.ts'
-import type { Operation } from '../src/authority/operation.ts'
-import { lifeAfter, livesTouchedBy } from '../src/authority/operation-life.ts'
+import { livesTouchedBy } from '../src/authority/operation-life.ts'
 import { isTerminal } from '../src/authority/status.ts'
+import { type CountChange, countChanges } from './count-changes.ts'
+import { type IndexedOperation, rowAfter } from './indexed-operation.ts'
 import { lifeBegins, lifeEnds } from './lives.ts'
 import { operationOf, recordOf } from './operation-record.ts'
-import {
-  type CountRow,
-  counted,
-  countKey,
-  isSameStanding,
-  keepsStanding,
-  type Standing,
-  standingOf,
-  standingOfKey,
-} from './operation-standing.ts'
+import { type CountRow, counted, countKey, standingOf, standingOfKey } from './operation-standing.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore } from './projection.ts'
-import { slimOperation } from './slim-operation.ts'
-
-export interface IndexedOperation {
-  readonly stream: string
-  readonly workspace: string
-  readonly owner: string
-  /** Of its registration: the same in every build, so pages break ties by it. */
-  readonly registeredPosition: bigint
-  readonly lastPosition: bigint
-  /** Stored time of its last event, signs of life left aside; never before the one before. */
-  readonly lastActivityAt: number
-  /** Of what has ended: the time of its end. */
-  readonly statusSinceAt: number
-  /** Since when retention hides it, before it is deleted. */
-  readonly markedAt: number | null
-  readonly operation: Operation
-}
 
 /** What is hidden by retention is in no list and in no count. */
 export const VISIBLE = 'marked_at IS NULL'
@@ -289,10 +264,14 @@ export const COUNTS: ProjectionTable<CountRow> = {
   indexes: [],
   write: (row) => [...countKey(row), row.operations],
   read: (values) => ({ ...standingOfKey(values as RowKey), operations: Number(values[6]) }),
-  targets: (event, before) => countChanges(event, before).map(({ key }) => key),
+  targets: (event, before) => changesOf(event, before).map(({ key }) => key),
   // The key is one of those that `targets` gave.
   evolve: (row, event, before, key) =>
-    counted(row, key, countChanges(event, before).find((one) => one.key === key)?.change ?? 0),
+    counted(row, key, changesOf(event, before).find((one) => one.key === key)?.change ?? 0),
+}
+
+function changesOf(event: ProjectedEvent, before: RowsBefore): readonly CountChange[] {
+  return countChanges(event, before, (number) => before.row(OPERATIONS, [event.stream, number]))
 }
 
 export const OPERATION_INDEX: Projection = {
@@ -306,122 +285,4 @@ export const OPERATION_INDEX: Projection = {
 /** Names are compared without regard to case. */
 export function foldedName(name: string): string {
   return name.toLowerCase()
-}
-
-/** Counts ask for the row that was just made: what was worked out last is remembered, and no more. */
-let lastRow:
-  | {
-      readonly before: IndexedOperation | undefined
-      readonly recorded: ProjectedEvent
-      readonly number: number
-      readonly after: IndexedOperation | undefined
-    }
-  | undefined
-
-function rowAfter(
-  row: IndexedOperation | undefined,
-  recorded: ProjectedEvent,
-  number: number,
-): IndexedOperation | undefined {
-  if (lastRow?.recorded === recorded && lastRow.number === number && lastRow.before === row) return lastRow.after
-  const after = evolved(row, recorded, number)
-  lastRow = { before: row, recorded, number, after }
-  return after
-}
-
-function evolved(
-  row: IndexedOperation | undefined,
-  recorded: ProjectedEvent,
-  number: number,
-): IndexedOperation | undefined {
-  const { event, metadata, stream, workspace, owner, position } = recorded
-  // Said of one that retention has deleted.
-  if (row === undefined && event.type === 'ContradictionRecorded') return undefined
-  const life = lifeAfter(row?.operation, withoutInput(recorded), number)
-  if (life === undefined) return undefined
-  const operation = slimOperation(life)
-  const isSign = event.type === 'SignsOfLifeRecorded'
-  const at = Math.max(metadata.at, row?.lastActivityAt ?? 0)
-  return {
-    stream,
-    workspace,
-    owner,
-    registeredPosition: row?.registeredPosition ?? position,
-    lastPosition: position,
-    lastActivityAt: isSign && row !== undefined ? row.lastActivityAt : at,
-    statusSinceAt: row?.operation.status === operation.status ? row.statusSinceAt : (operation.completedAt ?? at),
-    markedAt: row?.markedAt ?? null,
-    operation,
-  }
-}
-
-/** No row has it, and it is cheaper left out of what tells it than of all that is made of that. */
-function withoutInput(recorded: ProjectedEvent): ProjectedEvent {
-  const { event } = recorded
-  if (event.type !== 'OperationRegistered' || event.content.input === undefined) return recorded
-  const { input: _input, ...content } = event.content
-  return { ...recorded, event: { ...event, content } }
-}
-
-interface CountChange {
-  readonly key: RowKey
-  change: number
-}
-
-const NO_CHANGES: readonly CountChange[] = []
-
-/** `targets` and each `evolve` of an event ask one after the other: what was worked out last is remembered, and no more. */
-let lastChanges:
-  | {
-      readonly event: ProjectedEvent
-      /** Whose rows they follow from: the same event may be given to two builds, and again after retention has marked rows. */
-      readonly before: RowsBefore
-      readonly changes: readonly CountChange[]
-    }
-  | undefined
-
-/** How the counts change by an event. */
-function countChanges(event: ProjectedEvent, before: RowsBefore): readonly CountChange[] {
-  if (keepsStanding(event.event)) return NO_CHANGES
-  if (lastChanges?.event === event && lastChanges.before === before) return lastChanges.changes
-  const numbers = livesTouchedBy(event)
-  const [first] = numbers
-  const changes =
-    numbers.length === 1 ? changesOfOne(event, first as number, before) : changesOfMany(event, numbers, before)
-  lastChanges = { event, before, changes }
-  return changes
-}
-
-function changesOfOne(event: ProjectedEvent, number: number, before: RowsBefore): readonly CountChange[] {
-  const row = before.row(OPERATIONS, [event.stream, number])
-  const was = countedStanding(row)
-  const is = countedStanding(rowAfter(row, event, number))
-  if (was !== undefined && is !== undefined && isSameStanding(was, is)) return NO_CHANGES
-  const changes: CountChange[] = []
-  if (was !== undefined) changes.push({ key: countKey(was), change: -1 })
-  if (is !== undefined) changes.push({ key: countKey(is), change: 1 })
-  return changes
-}
-
-function changesOfMany(event: ProjectedEvent, numbers: readonly number[], before: RowsBefore): readonly CountChange[] {
-  const changes = new Map<string, CountChange>()
-  const add = (standing: Standing | undefined, change: number) => {
-    if (standing === undefined) return
-    const key = countKey(standing)
-    const name = key.join('\u0000')
-    const entry = changes.get(name)
-    if (entry === undefined) changes.set(name, { key, change })
-    else entry.change += change
-  }
-  for (const number of numbers) {
-    const row = before.row(OPERATIONS, [event.stream, number])
-    add(countedStanding(row), -1)
-    add(countedStanding(rowAfter(row, event, number)), 1)
-  }
-  return [...changes.values()].filter(({ change }) => change !== 0)
-}
-
-/** Undefined for what is in no count. */
-function countedStanding(row: IndexedOperation | undefined): Standing | undefined {
-  return row === undefined || row.markedAt !== null ? undefined : standingOf(row)
 }

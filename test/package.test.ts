@@ -45,7 +45,7 @@ describe('the checkout', () => {
   })
 })
 
-describe('the packed package', () => {
+describe('the packed package', { timeout: 120_000 }, () => {
   let folder = ''
   let packed = ''
 
@@ -68,7 +68,8 @@ describe('the packed package', () => {
     packed = path.join(modules, 'verdict')
     renameSync(path.join(folder, 'package'), packed)
     writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
-  })
+    // It compiles everything.
+  }, 180_000)
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -10,8 +10,8 @@ import { KINDS } from './kinds.ts'
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 const DAYS = 14
-const ENDED_LONG_AGO = 80
-const ENDED_IN_LAST_HOUR = 240
+const ENDED_LONG_AGO = 60
+const ENDED_IN_LAST_HOUR = 140
 /** The past ends before the present begins, in which nothing of it is under way. */
 const QUIET_MS = 1.5 * MINUTE
 

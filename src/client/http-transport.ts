@@ -109,9 +109,9 @@ export class HttpTransport {
   }
 }
 
-/** `/a/{b}` with what is not plain encoded. */
+/** `/a/{b}` with what is not plain encoded; half a character is the one that stands for what can't be told. */
 export function pathOf(parts: TemplateStringsArray, ...values: readonly string[]): string {
-  return parts.reduce((path, part, i) => path + encodeURIComponent(values[i - 1] ?? '') + part)
+  return parts.reduce((path, part, i) => path + encodeURIComponent(String(values[i - 1] ?? '').toWellFormed()) + part)
 }
 
 function queryText(query: HttpRequest['query'] = {}): string {

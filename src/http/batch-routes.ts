@@ -69,6 +69,6 @@ async function resultOf(entry: BatchEntry, call: Call, host: Host): Promise<Batc
   }
 }
 
-function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId' | 'traceparent' | 'onBehalfOf'>) {
+function given(told: Pick<BatchEntry, 'commandId' | 'correlationId' | 'causationId' | 'onBehalfOf'>) {
   return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
 }

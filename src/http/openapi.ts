@@ -103,6 +103,8 @@ function descriptionOf({ waitSecondsMax }: OpenApiFacts): string {
     '`?owner=`, or whoever has the operation, or `default`.',
     '',
     '`Idempotency-Key` names a command: the same key and the same body have one effect and one answer, also after a restart.',
+    'What headers do not carry as it is goes into one as a Display String (RFC 9651), `%"caf%c3%a9"`; so for `Correlation-Id` and `Causation-Id`,',
+    'which are stored with every event of a command, as `traceparent` is.',
     `\`Prefer: wait=N\` waits up to N seconds (at most ${waitSecondsMax}) where an endpoint says so; on expiry the answer is what is so.`,
     'Positions and other 64-bit numbers are decimal strings. Answers may gain fields, and statuses; requests with unknown fields are refused.',
   ].join('\n')

@@ -6,6 +6,8 @@ const PLAIN = /^[\x21-\x7e]+$/
 const DISPLAY_STRING = /^%"([\x20-\x7e]*)"$/
 
 export function headerOfText(text: string): string {
+  // No text at all, which is refused as such, rather than another one.
+  if (!text.isWellFormed()) return '%""'
   const isItself = PLAIN.test(text) && textOfHeader(text) === text
   return isItself ? text : `%"${encodeURIComponent(text).replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase())}"`
 }

@@ -88,10 +88,9 @@ const COMMANDS: Readonly<Record<string, Case>> = {
         { commandId: 'x'.repeat(129) },
         { correlationId: 'x'.repeat(257) },
         { causationId: '' },
-        { traceparent: '' },
       ]
       for (const each of options) all.push(await told(() => door.send(ACME, command, each as SendOptions)))
-      for (const owner of ['', 'x'.repeat(129), 'a\u0000b', 'ü'.repeat(65)]) {
+      for (const owner of ['', 'x'.repeat(129), 'a\u0000b', 'ü'.repeat(65), 'a\ud800']) {
         all.push(await told(() => door.send({ workspace: 'w', owner }, command)))
         all.push(await told(() => door.send({ workspace: owner, owner: 'acme' }, command)))
       }
@@ -99,6 +98,7 @@ const COMMANDS: Readonly<Record<string, Case>> = {
         commandId: 'Ähre / 1',
         correlationId: 'order 4711',
         causationId: 'message-9',
+        onBehalfOf: 'Ada €',
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       }
       all.push(await door.send(ACME, command, sender))
@@ -195,6 +195,7 @@ const QUESTIONS: Readonly<Record<string, Case>> = {
         all.push(await told(() => door.outcome(ACME, id)))
         all.push(await told(() => door.history(ACME, id)))
       }
+      all.push(await told(() => door.snapshot(ACME, 'a\ud800')), await told(() => door.history(ACME, 'a\ud800')))
       const elsewhere = { workspace: 'w', owner: 'nobody' }
       all.push(await told(() => door.snapshot(elsewhere, 'a')), await told(() => door.outcome(elsewhere, 'a')))
       all.push(await told(() => door.history(elsewhere, 'a')), await told(() => door.overview(elsewhere)))
@@ -262,7 +263,7 @@ const QUESTIONS: Readonly<Record<string, Case>> = {
       const collect = (options?: SendOptions) => told(() => door.collect(ACME, options))
       const all: unknown[] = [await collect(), await collect({ commandId: 'none yet' })]
       await ended(node, ['a', 'b'])
-      all.push(await collect({ commandId: 'ä 1', correlationId: 'c', causationId: 'd' }))
+      all.push(await collect({ commandId: 'ä 1', correlationId: 'c', causationId: 'd', onBehalfOf: 'Ada' }))
       all.push(await collect({ commandId: 'ä 1' }), await collect())
       all.push(await told(() => door.send(ACME, { type: 'TerminateOwner', reason: 'x' }, { commandId: 'ä 1' })))
       all.push(await collect({ commandId: 'x'.repeat(129) }), await collect({ commandId: '' }))
@@ -479,7 +480,8 @@ const MONITORING: Readonly<Record<string, Case>> = {
         await monitoring.owners({}),
         await monitoring.story({ ...ACME, id: 'a' }),
         await monitoring.story({ ...ACME, id: 'nobody' }),
-        await monitoring.rates({ from: clock.now() - 3_600_000, until: clock.now() + 1, step: 'hour' } as never),
+        await monitoring.rates({ fromAt: clock.now() - 3_600_000, untilAt: clock.now() + 1, step: 'minute' }),
+        await monitoring.rates({ fromAt: 1, untilAt: 0, step: 'minute' }),
       ]
       const left = AbortSignal.abort(new Error('enough'))
       all.push(await told(() => monitoring.count({}, left)))

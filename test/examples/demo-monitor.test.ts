@@ -9,10 +9,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { ListedOperation } from '../../src/index.ts'
 
 const HOUSE = path.resolve(import.meta.dirname, '../..')
-const PATIENCE = { timeout: 60_000, interval: 250 }
+const PATIENCE = { timeout: 120_000, interval: 500 }
 
 test('the demo of the monitor serves a past, a living load and a breaker that holds, and ends without a trace', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-demo-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

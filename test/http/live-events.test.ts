@@ -146,11 +146,11 @@ describe('a stream of events', () => {
     onTestFinished(() => void socket.destroy())
     socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n')
     socket.pause()
-    await expect.poll(() => server.node.events.readers, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => server.node.events.readers, { timeout: 30_000 }).toBe(1)
     // More than what any socket between takes.
     const name = 'x'.repeat(48 * 1024)
     for (let i = 0; i < 300; i++) await verdict.register('k', { id: `i${i}`, name })
-    await expect.poll(() => server.node.events.readers, { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => server.node.events.readers, { timeout: 30_000 }).toBe(0)
     let text = ''
     socket.setEncoding('utf8').on('data', (chunk) => {
       text += chunk

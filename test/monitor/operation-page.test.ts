@@ -46,7 +46,7 @@ describe.skipIf(!needs('chromium'))('the page of an operation', () => {
     const page = await openedOperation(server, 'march')
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('March report')
     expect(await page.title()).toBe('March report – Verdict')
-    await shows(sentence(page), /^No heartbeat for .*; this kind is reconciled after 12 min 30 s, in \d+ min/)
+    await shows(sentence(page), /^No heartbeat for .*; this kind is reconciled after \d+ min.*, in \d+ min/)
     await shows(page.locator('[data-part="guidance"]'), 'two may have worked at the same time')
     const facts = card(page, 'facts')
     for (const told of ['worker “worker-2” on box8', 'on the way', '4 of 10', 'read: completed', 'connection reset']) {

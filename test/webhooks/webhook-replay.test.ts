@@ -93,12 +93,14 @@ describe('what waits', () => {
     expect(receiver.told()).toEqual(['a', 'b', 'c'].map((id) => `operation.completed ${id}`))
   })
 
-  test('is sent before a process closes, and stays for the next one where that takes too long', async () => {
+  test('is sent before a process closes, and stays for the next one where that takes too long', {
+    timeout: 120_000,
+  }, async () => {
     const receiver = await Receiver.started()
     const log = path.join(freshFolder(), 'verdict.db')
     const endpoint = { id: 'ends', url: receiver.url, secrets: [SECRET], allowPrivateAddresses: true, ...ENDS }
     const options = { webhooks: { endpoints: [endpoint] } }
-    const brief = await openedAt(log, options)
+    const brief = await openedAt(log, { ...options, settings: { webhookDrainMs: 60_000 } })
     await brief.execute('export', { id: 'a' }, () => 1)
     await brief.close()
     expect(receiver.told()).toEqual(['operation.completed a'])
@@ -185,11 +187,12 @@ describe('a log that was replaced', () => {
 })
 
 describe('endpoints of options', () => {
-  test('come and go with them, keep how it went, and are not removed by command', async () => {
+  test('come and go with them, keep how it went, and are not removed by command', { timeout: 120_000 }, async () => {
     const receiver = await Receiver.started()
     const log = path.join(freshFolder(), 'verdict.db')
     const endpoint = { id: 'own', url: receiver.url, secrets: [SECRET], allowPrivateAddresses: true }
-    const first = await openedAt(log, { webhooks: { endpoints: [endpoint] } })
+    const settings = { webhookDrainMs: 60_000 }
+    const first = await openedAt(log, { webhooks: { endpoints: [endpoint] }, settings })
     await first.execute('export', { id: 'a' }, () => 1)
     await first.close()
     expect(receiver.told()).toContain('operation.completed a')

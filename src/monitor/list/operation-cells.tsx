@@ -9,9 +9,9 @@ import type { Row } from './list-store.ts'
 
 const DEFAULT_WORKSPACE = 'default'
 /** Of an id; the whole of it is its title. Ids that begin with their time differ at their end. */
-const SHORT_ID_LENGTH = 12
-const HEAD_LENGTH = 4
-const TAIL_LENGTH = 6
+const SHORT_ID_LENGTH = 13
+const HEAD_LENGTH = 8
+const TAIL_LENGTH = 4
 
 interface Of {
   readonly operation: ListedOperation
@@ -69,7 +69,7 @@ export function PhaseCell({ operation }: Of) {
   return (
     <span class="phase" title={[words, message].filter(Boolean).join(': ')}>
       <span class="phase-words">
-        {words}
+        <span class="phase-name">{words}</span>
         {percent !== undefined && <span class="phase-percent">{Math.floor(percent)} %</span>}
       </span>
       {percent !== undefined && (

@@ -10,7 +10,8 @@ import { JsonText } from './json-text.tsx'
 import type { ToldOperation } from './told-operation.ts'
 
 export function Facts({ operation }: { readonly operation: ToldOperation }) {
-  const { registeredAt, startedAt, completedAt, attempt, lease, progress, phases, phasesCompleted } = operation
+  const { registeredAt, startedAt, completedAt, attempt, lease, progress, phases, phasesCompleted, phasesTotal } =
+    operation
   const { labels, key, source, retryOf, notBeforeAt, cancel, judgement, peer, input, outcome, diagnostics } = operation
   const names = Object.entries(labels)
   return (
@@ -68,7 +69,7 @@ export function Facts({ operation }: { readonly operation: ToldOperation }) {
         </Fact>
       )}
       {phases.length > 0 && (
-        <Fact name={`Phases ${phasesCompleted}/${phases.length}`}>
+        <Fact name={phasesTotal === undefined ? 'Phases' : `Phases ${phasesCompleted}/${phasesTotal}`}>
           {phases.map(({ name, status }) => `${name}: ${status}`).join(', ')}
         </Fact>
       )}

@@ -1,7 +1,7 @@
 /** Bytes to a server as they are, which no client would send, and the bytes that come back until it hangs up. */
 import { connect } from 'node:net'
 
-const PATIENCE_MS = 25_000
+const PATIENCE_MS = 30_000
 
 export interface RawAnswer {
   readonly text: string

@@ -53,7 +53,7 @@ export class Receiver {
       () => {
         if (this.received.length < count) throw new Error(`${this.received.length} of ${count} have come`)
       },
-      { timeout: 15_000, interval: 5 },
+      { timeout: 30_000, interval: 5 },
     )
   }
 

@@ -79,7 +79,7 @@ export async function webhookRig(options: WebhookRigOptions = {}) {
           await handMoved?.advance(0)
           holds()
         },
-        { timeout: 15_000, interval: 5 },
+        { timeout: 30_000, interval: 5 },
       ),
   }
 }
