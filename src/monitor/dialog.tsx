@@ -13,16 +13,28 @@ interface Props {
 export function Dialog({ title, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null)
   const heading = useId()
+  const isOver = useRef(false)
   useEffect(() => {
     const dialog = element.current
     dialog?.showModal()
-    return () => dialog?.close()
+    return () => {
+      isOver.current = true
+      dialog?.close()
+    }
   }, [])
+  // The browser tells of the end a while after it: by then the same dialog may have been asked for again.
+  const end = () => {
+    if (isOver.current) return
+    isOver.current = true
+    // While it stands there, so that the focus goes back to where it was.
+    element.current?.close()
+    onClose()
+  }
   return (
-    <dialog ref={element} class="dialog" aria-labelledby={heading} onClose={onClose}>
+    <dialog ref={element} class="dialog" aria-labelledby={heading} onCancel={end} onClose={end}>
       <header class="dialog-head">
         <h2 id={heading}>{title}</h2>
-        <button type="button" class="button button-icon" aria-label="Close" onClick={() => element.current?.close()}>
+        <button type="button" class="button button-icon" aria-label="Close" onClick={end}>
           <Icon name="close" />
         </button>
       </header>
