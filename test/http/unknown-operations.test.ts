@@ -6,6 +6,8 @@ import { served } from './support/served.ts'
 
 const OWNER = '/v1/workspaces/w/owners/o'
 const PATIENCE = { timeout: 60_000 }
+/** As little as a busy machine allows: what is not there is waited for as long. */
+const IMPATIENT = { settings: { questionTimeoutMs: 1_000, logLevel: 'silent' } } as const
 
 test('an operation is not said to be nowhere before the read models have seen the whole log', {
   timeout: 180_000,
@@ -14,7 +16,7 @@ test('an operation is not said to be nowhere before the read models have seen th
   const unbuilt = await served({ location, readModels: { follow: 'never' }, reconciler: false })
   await unbuilt.post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
   await unbuilt.close()
-  const stillUnbuilt = await served({ location, readModels: { follow: 'never' }, reconciler: false })
+  const stillUnbuilt = await served({ location, ...IMPATIENT, readModels: { follow: 'never' }, reconciler: false })
   const met = await Promise.all([
     stillUnbuilt.get('/v1/operations/nowhere'),
     stillUnbuilt.get('/v1/operations/a'),
@@ -36,7 +38,7 @@ test('an operation is not said to be nowhere before the read models have seen th
   expect(await following.get('/v1/operations/a')).toMatchObject({ status: 200, body: { owner: 'o' } })
   await following.close()
 
-  const behind = await served({ location, readModels: { follow: 'never' }, reconciler: false })
+  const behind = await served({ location, ...IMPATIENT, readModels: { follow: 'never' }, reconciler: false })
   await behind.post(`${OWNER}/operations`, { kind: 'k', id: 'b' })
   expect(await behind.get('/v1/operations/nowhere')).toMatchObject({
     status: 503,
