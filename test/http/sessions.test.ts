@@ -5,6 +5,7 @@ import { readKeys, revokeKey } from '../../src/http/api-keys.ts'
 import { Sessions } from '../../src/http/sessions.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { type ServedToCallers, servedTo } from './support/callers.ts'
+import { secretOfKey } from './support/secret-of-key.ts'
 import { streamOf } from './support/sent-events.ts'
 import { served } from './support/served.ts'
 
@@ -168,7 +169,7 @@ describe('a session', () => {
     const server = await servedTo(CALLERS, { log: pino({ level: 'debug' }, sink) })
     const { headers } = await loggedIn(server, 'ann')
     await server.get(OWNER, { headers })
-    const secrets = [keyOf(server, 'ann').split('_').at(-1) ?? '', headers.cookie.split('=').at(-1) ?? '']
+    const secrets = [secretOfKey(keyOf(server, 'ann')), headers.cookie.split('=').at(-1) ?? '']
     expect(secrets.map((secret) => secret.length)).toEqual([43, 43])
     expect(text).toContain('"actor":"ann"')
     for (const secret of secrets) expect(text).not.toContain(secret)
