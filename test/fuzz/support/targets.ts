@@ -1,0 +1,7 @@
+/** Everything that can be fuzzed, by name. */
+import { bodiesTarget } from './bodies-target.ts'
+import { codecTarget } from './codec-target.ts'
+import { filtersTarget } from './filters-target.ts'
+import type { FuzzTarget } from './fuzz-target.ts'
+
+export const TARGETS: readonly FuzzTarget[] = [codecTarget, bodiesTarget, filtersTarget]
