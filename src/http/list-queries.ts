@@ -51,7 +51,8 @@ export const operationFilterQuery = {
   active: flag.optional(),
   reconciled: flag.optional(),
   contradicted: flag.optional(),
-  label: some(text.regex(/^[^=]+=/, 'expected name=value'))
+  // A label of that name is refused wherever it is given: in a record it would be lost, and the rest would be asked for.
+  label: some(text.regex(/^(?!__proto__=)[^=]+=/, 'expected name=value'))
     .refine(haveOneValueEach, 'expected one value for each name')
     .optional()
     .meta({ description: 'name=value; each must be there.' }),

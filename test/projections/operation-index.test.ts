@@ -322,6 +322,8 @@ describe('the operation index', () => {
     expect(asked(2, 2)).toThrow('was given before the log was restored')
     expect(asked(6, true)).toThrow('is no page token')
     expect(asked(7, '-1')).toThrow('is no page token')
+    expect(asked(7, '9223372036854775807')).not.toThrow()
+    expect(asked(7, '9223372036854775808')).toThrow('is no page token')
   })
 
   test('D8: what leaves many is the same rows in the same order, and counted the same', { timeout: 60_000 }, () => {

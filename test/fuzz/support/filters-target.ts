@@ -162,10 +162,11 @@ function inputOf(query: fc.Arbitrary<string>, isPlain: boolean): fc.Arbitrary<Fi
   return fc.record({ query, isPlain: fc.constant(isPlain), pageSize: fc.constantFrom(4, 10, 50) })
 }
 
-/** A range that ends before it begins is refused, and so are two values of one label. */
+/** A range that ends before it begins is refused, and so are two values of one label, and a label that there can't be. */
 function isAnswered(pairs: readonly Pair[]): boolean {
   const told = new Map(pairs)
   const labels = new Set(pairs.filter(([name]) => name === 'label').map(([, value]) => value))
+  if ([...labels].some((label) => label.startsWith('__proto__='))) return false
   if (new Set([...labels].map((label) => label.split('=', 1)[0])).size < labels.size) return false
   return ['registered', 'ended'].every((name) => {
     const [from, until] = [told.get(`${name}From`), told.get(`${name}Until`)]
