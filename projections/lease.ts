@@ -5,7 +5,7 @@
  * A holder is dead when its row was not renewed for the life of a lease: by its own time, or, because clocks are set back,
  * by ours since we first saw the row as it stands.
  */
-import type { ReadDatabase } from './read-database.ts'
+import type Database from 'better-sqlite3'
 
 export interface LeaseTimes {
   /** Epoch ms. */
@@ -14,8 +14,19 @@ export interface LeaseTimes {
   readonly monotonicNow: number
 }
 
+/** Stored. Part of the schema of every file that has leases. */
+export const LEASES_TABLE = `CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  renewed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+`
+
 /** A file with a table of leases. */
-export type LeaseDatabase = Pick<ReadDatabase, 'connection' | 'transaction'>
+export interface LeaseDatabase {
+  readonly connection: Database.Database
+  transaction<T>(fn: () => T): T
+}
 
 export class Lease {
   readonly #database: LeaseDatabase

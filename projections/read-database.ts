@@ -14,6 +14,7 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
+import { LEASES_TABLE } from './lease.ts'
 import type { Projection, TableIndex, TableLayout } from './projection.ts'
 
 /** `serving`: questions are asked of it; `building`: being filled beside the one that serves. */
@@ -115,12 +116,7 @@ CREATE TABLE orders (
   reason TEXT NOT NULL,
   PRIMARY KEY (projection, stream)
 ) WITHOUT ROWID;
-CREATE TABLE leases (
-  name TEXT PRIMARY KEY,
-  holder TEXT NOT NULL,
-  renewed_at INTEGER NOT NULL
-) WITHOUT ROWID;
-`
+${LEASES_TABLE}`
 
 /**
  * Opens the file for writing, made when it is missing. Throws ReadDatabaseError for a file that is something else or newer;
