@@ -78,7 +78,7 @@ export async function healthOf(node: EmbeddedNode, projection = 'tally'): Promis
 export async function eventually<T>(
   ask: () => T | Promise<T>,
   holds: (answer: T) => boolean,
-  withinMs = 20_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {
