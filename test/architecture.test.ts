@@ -203,6 +203,7 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
   'src/thread-log.ts': { imports: ['src/event-store', 'src/subscriptions'], packages: [], node: true },
   'src/webhooks-of-node.ts': {
     imports: [
+      'projections/lease-holder.ts',
       'src/config.ts',
       'src/event-store',
       'src/log-of-node.ts',
