@@ -8,6 +8,7 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import type { LivenessQuestions } from '../../projections/liveness-questions.ts'
 import type { Settings } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
@@ -59,7 +60,7 @@ export function readSideOf(
     path: path ?? (beside === undefined ? join(temporary, 'views.db') : `${beside}-views`),
     projections: [...builtInProjections(), ...projections],
     settings,
-    holder: randomUUID(),
+    holder: newLeaseHolder(),
     mode: follow === 'never' ? 'watch' : 'follow',
     log,
     startThread: (data) => {

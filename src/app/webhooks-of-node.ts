@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import { type Settings, SettingsError } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -106,7 +107,7 @@ export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks 
       path,
       endpoints,
       settings,
-      holder: randomUUID(),
+      holder: newLeaseHolder(),
       drainMs: settings.webhookDrainMs,
       log,
       startThread: (data) => {
