@@ -1,9 +1,10 @@
 /** `verdict reconcile`: one pass of the reconciler, by hand. */
 import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type EmbeddedNode, openNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
+import { shownLocation } from '../app/log-of-node.ts'
+import { openNode } from '../app.ts'
 import type { ConnectedVerdict } from '../client/connected-verdict.ts'
-import { shownLocation } from '../log-of-node.ts'
 import { EXIT_OURS } from './exit-codes.ts'
 import { connectTo, PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
