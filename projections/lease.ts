@@ -3,9 +3,10 @@
  * nothing else: what keeps two from spoiling the rows is the compare-and-set of the checkpoint.
  *
  * A holder is dead when its row was not renewed for the life of a lease: by its own time, or, because clocks are set back,
- * by ours since we first saw the row as it stands.
+ * by ours since we first saw the row as it stands. One whose process is known to be gone is dead at once.
  */
 import type Database from 'better-sqlite3'
+import { isHolderGone } from './lease-holder.ts'
 
 export interface LeaseTimes {
   /** Epoch ms. */
@@ -76,7 +77,7 @@ export class Lease {
     const { row: seen, since } = this.#seen ?? {}
     if (seen?.holder !== row.holder || seen.renewedAt !== row.renewedAt) this.#seen = { row, since: monotonicNow }
     else if (since !== undefined && monotonicNow - since > this.#lifeMs) return true
-    return now - row.renewedAt > this.#lifeMs
+    return now - row.renewedAt > this.#lifeMs || isHolderGone(row.holder)
   }
 
   #row(): LeaseRow | undefined {

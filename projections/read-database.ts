@@ -236,9 +236,10 @@ export class ReadDatabase {
     return this.#db
   }
 
-  /** All or nothing; nested ones are part of the outer one. */
+  /** All or nothing; nested ones are part of the outer one: what one of them throws must reach the outer one once it has written. */
   transaction<T>(fn: () => T): T {
-    return this.#db.transaction(fn).immediate()
+    // A savepoint would keep a copy of every page that is written behind it.
+    return this.#db.inTransaction ? fn() : this.#db.transaction(fn).immediate()
   }
 
   /** Of one projection or of all, oldest first. */

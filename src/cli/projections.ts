@@ -1,6 +1,6 @@
 /** `verdict projections`: how read models stand, and what can be done about them. */
 import { parseArgs } from 'node:util'
-import type { EmbeddedNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
 import { EXIT_FAULTS } from './exit-codes.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { projectionLines, toldDifference, toldParked } from './projection-lines.ts'

@@ -1,5 +1,7 @@
 /** An action of a command line over a log: what it tells is printed, Ctrl-C breaks it off, what it throws is said in a sentence. */
-import { type EmbeddedNode, type OpenOptions, openNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
+import type { OpenOptions } from '../app/open-options.ts'
+import { openNode } from '../app.ts'
 import { EXIT_OURS } from './exit-codes.ts'
 
 /** What was found, as data and for people, and the exit code. */

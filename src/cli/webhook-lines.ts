@@ -1,5 +1,5 @@
 /** Endpoints and deliveries in words. */
-import type { EmbeddedNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
 import { positionAsText } from './told-action.ts'
 
 type Desk = ReturnType<EmbeddedNode['webhooks']>

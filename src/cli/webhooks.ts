@@ -1,6 +1,6 @@
 /** `verdict webhooks`: where events go, what became of them, and once more. */
 import { parseArgs } from 'node:util'
-import type { EmbeddedNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
 import { type Duration, durationMs } from '../client/durations.ts'
 import { EXIT_FAULTS } from './exit-codes.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
