@@ -26,6 +26,7 @@ const ANSWERS: Record<keyof typeof ACCEPTED, object> = {
   'the end of a phase with a result': { changed: true, operationId: 'a', number: 1, status: 'running', cancelRequested: false, nextHeartbeatBefore: 61_030, leaseEpoch: 2 },
   'a phase that failed': { changed: true, operationId: 'a', number: 1, status: 'running', cancelRequested: false, nextHeartbeatBefore: 61_030, leaseEpoch: 2 },
   'a failed phase, begun again': { changed: true, operationId: 'a', number: 1, status: 'running', cancelRequested: false, nextHeartbeatBefore: 61_030, leaseEpoch: 2 },
+  'a failed phase that nobody declared, begun again': { changed: true, operationId: 'a', number: 1, status: 'running', cancelRequested: false, nextHeartbeatBefore: 61_020, leaseEpoch: 2 },
   'completion': { changed: true, operationId: 'a', number: 1, status: 'completed', cancelRequested: false, outcome: { status: 'completed', result: null }, leaseEpoch: 2, sequence: 1 },
   'completion with a result': { changed: true, operationId: 'a', number: 1, status: 'completed', cancelRequested: false, outcome: { status: 'completed', result: [1] }, leaseEpoch: 2, sequence: 1 },
   'failure': { changed: true, operationId: 'a', number: 1, status: 'failed', cancelRequested: false, outcome: { status: 'failed', error: ERROR }, leaseEpoch: 2, sequence: 1 },
