@@ -57,11 +57,12 @@ describe('what clients were told', () => {
     const revision = left.stories.get('amber')?.commands.get('one')?.last ?? 0
     const [registered = 0n, position = 0n] = [places[0], places[revision]]
     const TRUE: Answer = { owner: 'amber', type: 'start', text: '{}', revision, position, changed: true }
-    const faultsOf = (tell: (told: Told) => void) => {
+    const all = [...left.types].map(([at, type]) => ({ position: at, type }))
+    const faultsOf = (tell: (told: Told) => void, events = all) => {
       const told = new Told()
       told.answer('one', TRUE)
       told.ends.push({ owner: 'amber', id: 'a', ending: 'completed a', by: 'wait' })
-      told.event({ position: registered, type: 'registered' })
+      for (const event of events) told.event(event)
       tell(told)
       return toldFaults(told, left)
     }
@@ -76,6 +77,9 @@ describe('what clients were told', () => {
     )
     expect(faultsOf((told) => told.event({ position: 99n, type: 'registered' })).length).toBe(1)
     expect(faultsOf((told) => told.event({ position: registered, type: 'registered' })).length).toBe(1)
+    // Who was told of less is not there yet; who was told of what comes behind has missed something.
+    expect(faultsOf(() => {}, all.slice(0, -1))).toEqual([])
+    expect(faultsOf(() => {}, [...all.slice(0, 1), ...all.slice(2)]).length).toBe(1)
   })
 
   test('is held against what was there before: a log that lost its end is found', async () => {

@@ -188,6 +188,7 @@ class Round {
     try {
       await working
       await this.#caughtUp()
+      await this.#followed()
     } catch (error) {
       faults.push(String(error))
     }
@@ -208,6 +209,17 @@ class Round {
       await delay(20)
     }
     throw new Error('the read models have not caught up')
+  }
+
+  /** Whoever follows the events comes to all that was answered; the SDK may wait half a minute before it tries again. */
+  async #followed(): Promise<void> {
+    const answered = [...this.#told.answers.values()].flatMap(({ changed, position }) => (changed ? [position] : []))
+    const last = answered.reduce((a, b) => (a > b ? a : b), 0n)
+    for (const deadline = performance.now() + CATCH_UP_MS_MAX; performance.now() < deadline; ) {
+      if ((this.#told.events.at(-1)?.position ?? 0n) >= last) return
+      await delay(20)
+    }
+    throw new Error(`whoever follows the events was told of ${this.#told.events.length}, and not of that at ${last}`)
   }
 
   /** Nobody is told of a defect of the server but by its log. */

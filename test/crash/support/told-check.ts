@@ -35,5 +35,10 @@ export function toldFaults(told: Told, { stories, places, types }: LeftLog): rea
   for (const { position, type } of told.events) {
     if (!types.has(position)) faults.push(`${type} was told of at ${position}, where the log has nothing`)
   }
+  const through = told.events.at(-1)?.position ?? 0n
+  const heard = new Set(told.events.map(({ position }) => position))
+  for (const [position, type] of types) {
+    if (position <= through && !heard.has(position)) faults.push(`nobody was told of ${type} at ${position}`)
+  }
   return faults
 }

@@ -2,18 +2,18 @@
  * One operation looked at closely: what is ahead of it, and its life in time. The registry tells of those that it holds; of
  * others, and of what nobody keeps, the log is read from their registration on.
  */
-import { graceMsFor, type UnheardTime } from './authority/grace.ts'
-import type { KindDefinitions } from './authority/kinds.ts'
-import type { Operation } from './authority/operation.ts'
-import { livesTouchedBy } from './authority/operation-life.ts'
-import { type OperationOutlook, outlookOf, type PreparedVerdict, type ReconcilerIntent } from './authority/outlook.ts'
-import type { RegistryAddress } from './authority/questions.ts'
-import type { RegistryState } from './authority/registry.ts'
-import { type OperationTimeline, TimelineFold } from './authority/timeline.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
-import type { EventReader } from './event-store/event-store.ts'
-import { registryStream } from './event-store/stream-names.ts'
-import type { Clock } from './runtime/clock.ts'
+import { graceMsFor, type UnheardTime } from '../authority/grace.ts'
+import type { KindDefinitions } from '../authority/kinds.ts'
+import type { Operation } from '../authority/operation.ts'
+import { livesTouchedBy } from '../authority/operation-life.ts'
+import { type OperationOutlook, outlookOf, type PreparedVerdict, type ReconcilerIntent } from '../authority/outlook.ts'
+import type { RegistryAddress } from '../authority/questions.ts'
+import type { RegistryState } from '../authority/registry.ts'
+import { type OperationTimeline, TimelineFold } from '../authority/timeline.ts'
+import { decodeEvent } from '../event-store/event-codec.ts'
+import type { EventReader } from '../event-store/event-store.ts'
+import { registryStream } from '../event-store/stream-names.ts'
+import type { Clock } from '../runtime/clock.ts'
 
 export interface LivesParts {
   readonly store: EventReader

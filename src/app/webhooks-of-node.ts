@@ -4,20 +4,25 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { type Settings, SettingsError } from './config.ts'
-import type { EventStore } from './event-store/event-store.ts'
+import { newLeaseHolder } from '../../projections/lease-holder.ts'
+import { type Settings, SettingsError } from '../config.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
+import { openWebhookDatabase } from '../subscriptions/webhook-database.ts'
+import { WebhookDesk } from '../subscriptions/webhook-desk.ts'
+import {
+  type CheckedEndpoint,
+  checkedEndpoint,
+  type WebhookEndpointOptions,
+} from '../subscriptions/webhook-endpoint.ts'
+import { WebhookError } from '../subscriptions/webhook-error.ts'
+import { WebhookClient } from '../subscriptions/webhook-post.ts'
+import { WebhookSide } from '../subscriptions/webhook-side.ts'
+import { settleEndpoints } from '../subscriptions/webhooks.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { LogPlace } from './log-of-node.ts'
 import { SOURCE_EXTENSION } from './read-side-of-node.ts'
-import type { Clock } from './runtime/clock.ts'
-import type { WarningLog } from './runtime/warning-log.ts'
-import { openWebhookDatabase } from './subscriptions/webhook-database.ts'
-import { WebhookDesk } from './subscriptions/webhook-desk.ts'
-import { type CheckedEndpoint, checkedEndpoint, type WebhookEndpointOptions } from './subscriptions/webhook-endpoint.ts'
-import { WebhookError } from './subscriptions/webhook-error.ts'
-import { WebhookClient } from './subscriptions/webhook-post.ts'
-import { WebhookSide } from './subscriptions/webhook-side.ts'
-import { settleEndpoints } from './subscriptions/webhooks.ts'
 
 export interface WebhookOptions {
   /** Beside those that were added by command; what is not named here any more goes. */
@@ -102,7 +107,7 @@ export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks 
       path,
       endpoints,
       settings,
-      holder: randomUUID(),
+      holder: newLeaseHolder(),
       drainMs: settings.webhookDrainMs,
       log,
       startThread: (data) => {

@@ -3,10 +3,10 @@
  * never knew, is looked for in the log itself.
  */
 
-import { livesTouchedBy } from './authority/operation-life.ts'
-import type { HistoryEntry } from './authority/questions.ts'
-import { decodeEvent } from './event-store/event-codec.ts'
-import type { EventReader } from './event-store/event-store.ts'
+import { livesTouchedBy } from '../authority/operation-life.ts'
+import type { HistoryEntry } from '../authority/questions.ts'
+import { decodeEvent } from '../event-store/event-codec.ts'
+import type { EventReader } from '../event-store/event-store.ts'
 
 /** Events of others that are read along rather than asked for anew. */
 const READ_ALONG_MAX = 64

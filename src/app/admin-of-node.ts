@@ -1,10 +1,11 @@
 /** The admin stream of a node, as its server reads it and writes to it: keys of callers, denied actions, pages for auditors. */
-import type { EmbeddedNode } from './app.ts'
-import { decodeLogEvent } from './event-store/event-codec.ts'
-import { ADMIN_STREAM } from './event-store/stream-names.ts'
-import type { Host } from './http/host.ts'
-import { type Clock, sleep } from './runtime/clock.ts'
-import { AdminRecord, type DeniedAction, type KeyToRecord } from './shell/admin-record.ts'
+
+import { decodeLogEvent } from '../event-store/event-codec.ts'
+import { ADMIN_STREAM } from '../event-store/stream-names.ts'
+import type { Host } from '../http/host.ts'
+import { type Clock, sleep } from '../runtime/clock.ts'
+import { AdminRecord, type DeniedAction, type KeyToRecord } from '../shell/admin-record.ts'
+import type { EmbeddedNode } from './embedded-node.ts'
 
 const TRY_AGAIN_MS = 5_000
 

@@ -2,14 +2,14 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import { SettingsError } from './config.ts'
-import { type EventStore, LogError } from './event-store/event-store.ts'
-import { isEventStoreDbAddress, withoutPassword } from './event-store/eventstoredb-address.ts'
-import { openMemoryStore } from './event-store/memory.ts'
-import { memorySnapshotCache, type SnapshotCache } from './event-store/snapshot-cache.ts'
-import { openSqliteStore } from './event-store/sqlite.ts'
-import { openSnapshotCache } from './event-store/sqlite-snapshot-cache.ts'
-import type { Clock } from './runtime/clock.ts'
+import { SettingsError } from '../config.ts'
+import { type EventStore, LogError } from '../event-store/event-store.ts'
+import { isEventStoreDbAddress, withoutPassword } from '../event-store/eventstoredb-address.ts'
+import { openMemoryStore } from '../event-store/memory.ts'
+import { memorySnapshotCache, type SnapshotCache } from '../event-store/snapshot-cache.ts'
+import { openSqliteStore } from '../event-store/sqlite.ts'
+import { openSnapshotCache } from '../event-store/sqlite-snapshot-cache.ts'
+import type { Clock } from '../runtime/clock.ts'
 
 /** `memory:` keeps everything in this process and nowhere else. */
 export const MEMORY_LOCATION = 'memory:'
@@ -62,7 +62,7 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
     case 'eventstoredb': {
       const { address } = place
       // Its client takes longer to load than everything else together.
-      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+      const { openEventStoreDb } = await import('../event-store/eventstoredb.ts')
       const store = await openEventStoreDb({ connectionString: address, mustExist, now })
       const { logId } = await store.identity()
       const directory = stateDirectory()

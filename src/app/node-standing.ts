@@ -1,18 +1,18 @@
 /** How a node stands, put together for health and metrics: its log, its read models, its reconciler. */
-import type { durationsAsked, operationGaugesAsked, transitionTotalsAsked } from '../projections/metric-questions.ts'
-import type { EmbeddedNode } from './app.ts'
-import type { CommandsStanding, HealthPort, ProjectionStanding, ReconcilerStanding } from './http/health-routes.ts'
-import type { MetricsPort } from './http/metrics.ts'
-import { SOURCE_EXTENSION } from './read-side-of-node.ts'
-import type { Clock } from './runtime/clock.ts'
-import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
+import type { durationsAsked, operationGaugesAsked, transitionTotalsAsked } from '../../projections/metric-questions.ts'
+import type { CommandsStanding, HealthPort, ProjectionStanding, ReconcilerStanding } from '../http/health-routes.ts'
+import type { MetricsPort } from '../http/metrics.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { ParametersOf, Question, QuestionFunction } from '../subscriptions/question.ts'
+import type { EmbeddedNode } from './embedded-node.ts'
+import { projectionModule } from './read-side-of-node.ts'
 
 /** A probe is asked again soon: better no answer than a late one. */
 const ANSWER_WITHIN_MS = 2_000
 const HOUR_MS = 3_600_000
 
 function questionOf<F extends QuestionFunction>(file: string, name: string, projection: string): Question<F> {
-  return { module: new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href, name, projection }
+  return { module: projectionModule(file), name, projection }
 }
 
 const GAUGES = questionOf<typeof operationGaugesAsked>('metric-questions', 'operationGaugesAsked', 'operation-index')

@@ -1,11 +1,11 @@
 /** Consumers outside: the log at a place, opened for one handler of events and closed behind it. */
 import { existsSync } from 'node:fs'
-import { settingsOf } from './config.ts'
-import { type EventReader, LogError, type LogReader } from './event-store/event-store.ts'
-import { openSqliteLogReader } from './event-store/sqlite-log-reader.ts'
+import { settingsOf } from '../config.ts'
+import { type EventReader, LogError, type LogReader } from '../event-store/event-store.ts'
+import { openSqliteLogReader } from '../event-store/sqlite-log-reader.ts'
+import { ProcessHold } from '../runtime/process-hold.ts'
+import { type EventHandlerOptions, handleEventsOf } from '../subscriptions/handle-events.ts'
 import { type LogPlace, missing, placeOf } from './log-of-node.ts'
-import { ProcessHold } from './runtime/process-hold.ts'
-import { type EventHandlerOptions, handleEventsOf } from './subscriptions/handle-events.ts'
 
 /**
  * Hands the events of a log to a handler, each at least once and in order, until the signal aborts: of the log at a location, or
@@ -41,7 +41,7 @@ async function readerAt(place: LogPlace): Promise<LogReader> {
       return openSqliteLogReader({ path: place.path, pollMs: settingsOf().logPollMs })
     }
     case 'eventstoredb': {
-      const { openEventStoreDb } = await import('./event-store/eventstoredb.ts')
+      const { openEventStoreDb } = await import('../event-store/eventstoredb.ts')
       return openEventStoreDb({ connectionString: place.address, mustExist: true })
     }
     default:

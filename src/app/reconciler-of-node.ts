@@ -1,6 +1,7 @@
 /** The reconciler of a node for those who look at it and tell it something from outside. */
-import type { EmbeddedNode } from './app.ts'
-import type { ReconcilerPort } from './http/reconciler-port.ts'
+
+import type { ReconcilerPort } from '../http/reconciler-port.ts'
+import type { EmbeddedNode } from './embedded-node.ts'
 import type { NodeStanding } from './node-standing.ts'
 
 export function reconcilerOf({ reconciler, reconcile }: EmbeddedNode, standing: NodeStanding): ReconcilerPort {

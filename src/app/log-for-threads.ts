@@ -1,9 +1,9 @@
 /** How threads of this process read the log of its node: by its place where it has one, over a port where it lies in memory. */
 import { MessageChannel } from 'node:worker_threads'
-import type { EventStore } from './event-store/event-store.ts'
-import { serveLog } from './event-store/port-log-reader.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import { serveLog } from '../event-store/port-log-reader.ts'
+import type { LogPlace as ThreadLogPlace } from '../subscriptions/thread-data.ts'
 import type { LogPlace } from './log-of-node.ts'
-import type { LogPlace as ThreadLogPlace } from './subscriptions/thread-data.ts'
 
 export interface LogForThreads {
   /** For one thread; released when that has ended. */

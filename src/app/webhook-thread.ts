@@ -1,10 +1,10 @@
 /** Entry of the thread of webhooks: follows the log, writes the outbox, sends. What it waits for holds up nobody else. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { SYSTEM_CLOCK } from './runtime/clock.ts'
-import { answerCalls } from './subscriptions/thread-calls.ts'
-import { WebhookClient } from './subscriptions/webhook-post.ts'
-import type { WebhookNews, WebhookThreadData } from './subscriptions/webhook-side.ts'
-import { Webhooks } from './subscriptions/webhooks.ts'
+import { SYSTEM_CLOCK } from '../runtime/clock.ts'
+import { answerCalls } from '../subscriptions/thread-calls.ts'
+import { WebhookClient } from '../subscriptions/webhook-post.ts'
+import type { WebhookNews, WebhookThreadData } from '../subscriptions/webhook-side.ts'
+import { Webhooks } from '../subscriptions/webhooks.ts'
 import { loadLibraries, openThreadLog } from './thread-log.ts'
 
 async function run(port: MessagePort, { path, log: place, endpoints, settings, holder }: WebhookThreadData) {

@@ -8,14 +8,15 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { LivenessQuestions } from '../projections/liveness-questions.ts'
-import type { Settings } from './config.ts'
-import type { EventStore } from './event-store/event-store.ts'
+import { newLeaseHolder } from '../../projections/lease-holder.ts'
+import type { LivenessQuestions } from '../../projections/liveness-questions.ts'
+import type { Settings } from '../config.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import type { WarningLog } from '../runtime/warning-log.ts'
+import type { ModuleExport, Question } from '../subscriptions/question.ts'
+import { ReadSide } from '../subscriptions/read-side.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { OpenLog } from './log-of-node.ts'
-import type { WarningLog } from './runtime/warning-log.ts'
-import type { ModuleExport, Question } from './subscriptions/question.ts'
-import { ReadSide } from './subscriptions/read-side.ts'
 
 export interface ReadModelOptions {
   /**
@@ -59,7 +60,7 @@ export function readSideOf(
     path: path ?? (beside === undefined ? join(temporary, 'views.db') : `${beside}-views`),
     projections: [...builtInProjections(), ...projections],
     settings,
-    holder: randomUUID(),
+    holder: newLeaseHolder(),
     mode: follow === 'never' ? 'watch' : 'follow',
     log,
     startThread: (data) => {
@@ -99,7 +100,7 @@ function builtInProjections(): readonly ModuleExport[] {
 
 /** Where threads find a module of the read models. */
 export function projectionModule(file: string): string {
-  return new URL(`../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href
+  return new URL(`../../projections/${file}.${SOURCE_EXTENSION}`, import.meta.url).href
 }
 
 /** What the reconciler asks; the functions themselves are loaded where they are asked. */

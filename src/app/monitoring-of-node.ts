@@ -6,15 +6,15 @@
  *                             '-> read_model_behind, not_served: refused, with how far the rows are
  */
 import type { z } from 'zod'
-import type { monitoredAsked } from '../projections/monitored-operations.ts'
-import type { facetsAsked } from '../projections/operation-facets.ts'
-import type { countAsked } from '../projections/operation-questions.ts'
-import { QuestionError } from '../projections/question-error.ts'
-import type { ratesAsked } from '../projections/rate-questions.ts'
-import type { registriesAsked } from '../projections/registry-questions.ts'
-import type { storyFound, toldAsked } from '../projections/told-operations.ts'
-import { askedQuestion } from './authority/asked-question.ts'
-import type { UnheardTime } from './authority/grace.ts'
+import type { monitoredAsked } from '../../projections/monitored-operations.ts'
+import type { facetsAsked } from '../../projections/operation-facets.ts'
+import type { countAsked } from '../../projections/operation-questions.ts'
+import { QuestionError } from '../../projections/question-error.ts'
+import type { ratesAsked } from '../../projections/rate-questions.ts'
+import type { registriesAsked } from '../../projections/registry-questions.ts'
+import type { storyFound, toldAsked } from '../../projections/told-operations.ts'
+import { askedQuestion } from '../authority/asked-question.ts'
+import type { UnheardTime } from '../authority/grace.ts'
 import {
   type AsOf,
   type FilterQuestion,
@@ -26,19 +26,19 @@ import {
   STORY_PAGE_MAX,
   type StoryQuestion,
   storyQuestionSchema,
-} from './authority/monitoring.ts'
-import type { Refusable } from './authority/questions.ts'
-import type { Rejection } from './authority/rejections.ts'
-import { storyTold } from './authority/story.ts'
-import type { MonitoringDoor } from './client/monitoring-door.ts'
-import type { EventReader } from './event-store/event-store.ts'
-import { registryStream } from './event-store/stream-names.ts'
+} from '../authority/monitoring.ts'
+import type { Refusable } from '../authority/questions.ts'
+import type { Rejection } from '../authority/rejections.ts'
+import { storyTold } from '../authority/story.ts'
+import type { MonitoringDoor } from '../client/monitoring-door.ts'
+import type { EventReader } from '../event-store/event-store.ts'
+import { registryStream } from '../event-store/stream-names.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { ParametersOf, Question, QuestionFunction } from '../subscriptions/question.ts'
+import type { ReadAnswer, ReadSide } from '../subscriptions/read-side.ts'
+import { ReadSideError } from '../subscriptions/read-side-error.ts'
 import { projectionModule } from './read-side-of-node.ts'
-import type { Clock } from './runtime/clock.ts'
 import { eventsAt, storyInLog } from './stories-of-node.ts'
-import type { ParametersOf, Question, QuestionFunction } from './subscriptions/question.ts'
-import type { ReadAnswer, ReadSide } from './subscriptions/read-side.ts'
-import { ReadSideError } from './subscriptions/read-side-error.ts'
 
 export interface MonitoringParts {
   readonly readSide: ReadSide

@@ -9,21 +9,22 @@ import { constants, platform, setPriority } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { Order } from '../projections/operator-orders.ts'
-import type { Projection } from '../projections/projection.ts'
-import { openReadDatabase } from '../projections/read-database.ts'
-import type { LogReader } from './event-store/event-store.ts'
-import { SYSTEM_CLOCK } from './runtime/clock.ts'
-import { check } from './subscriptions/check.ts'
-import { Follower } from './subscriptions/follower.ts'
-import { carryOut } from './subscriptions/parked-orders.ts'
-import { assertProjection, type ModuleExport } from './subscriptions/question.ts'
-import { type AskedQuestion, QuestionDesk } from './subscriptions/question-desk.ts'
-import { openReadFile } from './subscriptions/read-file.ts'
-import { ReadSideError } from './subscriptions/read-side-error.ts'
-import { rebuild } from './subscriptions/rebuild.ts'
-import { answerCalls, type Callee } from './subscriptions/thread-calls.ts'
-import type { FollowerNews, ThreadData } from './subscriptions/thread-data.ts'
+import type { Order } from '../../projections/operator-orders.ts'
+import type { Projection } from '../../projections/projection.ts'
+import { openReadDatabase } from '../../projections/read-database.ts'
+import type { LogReader } from '../event-store/event-store.ts'
+import { SYSTEM_CLOCK } from '../runtime/clock.ts'
+import { check } from '../subscriptions/check.ts'
+import { Follower } from '../subscriptions/follower.ts'
+import { carryOut } from '../subscriptions/parked-orders.ts'
+import { assertProjection, type ModuleExport } from '../subscriptions/question.ts'
+import { type AskedQuestion, QuestionDesk } from '../subscriptions/question-desk.ts'
+import { openReadFile } from '../subscriptions/read-file.ts'
+import { ReadSideError } from '../subscriptions/read-side-error.ts'
+import { rebuild } from '../subscriptions/rebuild.ts'
+import { RowMoves } from '../subscriptions/row-moves.ts'
+import { answerCalls, type Callee } from '../subscriptions/thread-calls.ts'
+import type { FollowerNews, ThreadData } from '../subscriptions/thread-data.ts'
 import { loadLibraries, openThreadLog } from './thread-log.ts'
 
 const clock = SYSTEM_CLOCK
@@ -50,7 +51,7 @@ async function run(port: MessagePort, data: ThreadData): Promise<void> {
 
 async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
   const reader = await openThreadLog(data.log, data.settings.logPollMs)
-  const moves = new Int32Array(data.moves)
+  const moves = new RowMoves(data.moves)
   switch (data.role) {
     case 'follow':
       return follow(data, reader, await loadProjections(data.projections), moves, tell)
@@ -73,13 +74,9 @@ function follow(
   { path: file, settings, holder, mode }: ThreadData,
   reader: LogReader,
   projections: readonly Projection[],
-  moves: Int32Array<SharedArrayBuffer>,
+  moves: RowMoves,
   tell: (news: FollowerNews) => void,
 ): Callee {
-  const onMoved = () => {
-    Atomics.add(moves, 0, 1)
-    Atomics.notify(moves, 0)
-  }
   const follower = new Follower({
     path: file,
     reader,
@@ -89,7 +86,7 @@ function follow(
     random,
     holder,
     mode,
-    onMoved,
+    moves,
     onRetention: (pass) => tell({ type: 'retention', ...pass }),
     onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
   })
@@ -111,7 +108,7 @@ function follow(
   }
 }
 
-function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: Int32Array<SharedArrayBuffer>): Callee {
+function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: RowMoves): Callee {
   const desk = new QuestionDesk({ path: file, reader, load: loadExport, moves, pollMs: settings.logPollMs, clock })
   return {
     ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal),
