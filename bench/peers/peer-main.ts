@@ -72,10 +72,21 @@ const name = process.argv[2] ?? ''
 const start = PEERS[name]
 if (start === undefined) throw new Error(`there is no peer "${name}"; there are: ${Object.keys(PEERS).join(', ')}`)
 const tell = (message: PeerMessage) => process.send?.(message)
-const peer = await start()
-process.on('message', async (question: Question) => tell(await answer(peer, question)))
+let isBusy = true
+let peer: Peer | undefined
 process.once('disconnect', async () => {
-  await peer.stop()
+  // The runner is gone in the middle: nothing can be stopped in order under load. It made this process the leader of a group.
+  if (isBusy) process.kill(-process.pid, 'SIGKILL')
+  await peer?.stop()
   process.exit()
 })
-tell({ versions: peer.versions, settings: peer.settings })
+peer = await start()
+const { versions, settings } = peer
+process.on('message', async (question: Question) => {
+  isBusy = true
+  const figures = await answer(peer, question)
+  isBusy = false
+  tell(figures)
+})
+isBusy = false
+tell({ versions, settings })

@@ -31,12 +31,11 @@ export function rowsOf(cases: readonly MeasuredCase[]): readonly PeerRow[] {
 function w1Row(one: MeasuredCase, floor: MeasuredCase | undefined): PeerRow {
   const { peer, inFlight } = one
   const rate = ({ rate }: Figures) => rate
-  const isAimed = peer.aimTimes !== undefined && inFlight === IN_FLIGHT_OF_AIMS
-  return {
-    ...rowOf(one, `W1, ${inFlight} in flight`, 'operations/s', rate),
-    ...(floor === undefined ? {} : { floor: median(floor.figures.map(rate)), ratio: ratioTo(floor, one) }),
-    ...(isAimed ? { aim: { ratioMin: peer.aimTimes as number } } : {}),
-  }
+  const row = rowOf(one, `W1, ${inFlight} in flight`, 'operations/s', rate)
+  if (floor === undefined) return row
+  const against = { ...row, floor: median(floor.figures.map(rate)), ratio: ratioTo(floor, one) }
+  if (peer.aimTimes === undefined || inFlight !== IN_FLIGHT_OF_AIMS) return against
+  return { ...against, aim: { ratioMin: peer.aimTimes } }
 }
 
 function waitsRow(one: MeasuredCase): PeerRow {

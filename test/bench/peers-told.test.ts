@@ -77,9 +77,10 @@ describe('the rows of peers', () => {
     expect(rows[1]).not.toHaveProperty('ratio')
   })
 
-  test('have no ratio where the floor was not measured', () => {
+  test('have neither ratio nor aim where the floor was not measured', () => {
     const [row] = rowsOf([w1(verdict, [300])])
     expect(row).not.toHaveProperty('ratio')
+    expect(row).not.toHaveProperty('aim')
   })
 
   test('tell a loss in words', () => {
