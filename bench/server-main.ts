@@ -1,7 +1,10 @@
 /** A server of a bench in a process of its own: `server-main.ts verdict FILE [following]` or `server-main.ts echo`. Says where it listens. */
 import Fastify from 'fastify'
+import { keepNewObjectsYoung } from '../src/cli/young-objects.ts'
 import { serveVerdict } from '../src/serve.ts'
 
+// As the program `verdict` does; the echo has it as well.
+keepNewObjectsYoung()
 const [kind, file = '', following] = process.argv.slice(2)
 
 if (kind === 'echo') {

@@ -1,5 +1,5 @@
 /** Commands at a steady rate over 64 registries, whoever is slow: late ones are sent at once, up to a bound of what is under way. */
-import type { EmbeddedNode } from '../src/app.ts'
+import type { EmbeddedNode } from '../src/app/embedded-node.ts'
 
 export const PROBE_OWNER = { workspace: 'default', owner: 'probe' }
 

@@ -28,6 +28,21 @@ export function isAmong(column: string, given: readonly SqlValue[]): Condition {
 }
 
 export function beginsWith(column: string, text: string): Condition {
-  // Behind every text that begins with this one, in the order of SQLite's bytes: no character is higher.
-  return { sql: `${column} >= ? AND ${column} < ?`, parameters: [text, `${text}\u{10ffff}`] }
+  const behind = behindAllThatBeginWith(text)
+  const from = { sql: `${column} >= ?`, parameters: [text] }
+  return behind === undefined ? from : allOf([from, { sql: `${column} < ?`, parameters: [behind] }])
 }
+
+/** In the order of SQLite's bytes, which is that of code points: the same text with its last one raised; undefined where nothing is behind. */
+function behindAllThatBeginWith(text: string): string | undefined {
+  const points = [...text].map((character) => character.codePointAt(0) ?? 0)
+  while (points.at(-1) === LAST_POINT) points.pop()
+  const last = points.pop()
+  if (last === undefined) return undefined
+  return String.fromCodePoint(...points, last === BEFORE_SURROGATES ? BEHIND_SURROGATES : last + 1)
+}
+
+const LAST_POINT = 0x10ffff
+/** Surrogates are no characters: no text holds one. */
+const BEFORE_SURROGATES = 0xd7ff
+const BEHIND_SURROGATES = 0xe000

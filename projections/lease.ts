@@ -3,9 +3,10 @@
  * nothing else: what keeps two from spoiling the rows is the compare-and-set of the checkpoint.
  *
  * A holder is dead when its row was not renewed for the life of a lease: by its own time, or, because clocks are set back,
- * by ours since we first saw the row as it stands.
+ * by ours since we first saw the row as it stands. One whose process is known to be gone is dead at once.
  */
-import type { ReadDatabase } from './read-database.ts'
+import type Database from 'better-sqlite3'
+import { isHolderGone } from './lease-holder.ts'
 
 export interface LeaseTimes {
   /** Epoch ms. */
@@ -14,8 +15,19 @@ export interface LeaseTimes {
   readonly monotonicNow: number
 }
 
+/** Stored. Part of the schema of every file that has leases. */
+export const LEASES_TABLE = `CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  renewed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+`
+
 /** A file with a table of leases. */
-export type LeaseDatabase = Pick<ReadDatabase, 'connection' | 'transaction'>
+export interface LeaseDatabase {
+  readonly connection: Database.Database
+  transaction<T>(fn: () => T): T
+}
 
 export class Lease {
   readonly #database: LeaseDatabase
@@ -65,7 +77,7 @@ export class Lease {
     const { row: seen, since } = this.#seen ?? {}
     if (seen?.holder !== row.holder || seen.renewedAt !== row.renewedAt) this.#seen = { row, since: monotonicNow }
     else if (since !== undefined && monotonicNow - since > this.#lifeMs) return true
-    return now - row.renewedAt > this.#lifeMs
+    return now - row.renewedAt > this.#lifeMs || isHolderGone(row.holder)
   }
 
   #row(): LeaseRow | undefined {

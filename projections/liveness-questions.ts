@@ -36,7 +36,7 @@ export interface OverdueWait {
   readonly deadlineAt: number
 }
 
-/** Whom a question is about; what is not named is not restricted. */
+/** Whom a question is about; what is not named is not restricted, and an empty list names nobody. */
 export interface LivenessScope {
   readonly kinds?: readonly string[] | undefined
   readonly owners?: readonly string[] | undefined
@@ -61,7 +61,8 @@ export interface LivenessQuestions {
   readonly newestTimeAsked: typeof newestTimeAsked
 }
 
-const SCOPE_VALUES_MAX = 100
+/** As many as the API lets anybody name. */
+const SCOPE_VALUES_MAX = 1_000
 export const DUE_PAGE_MAX = 1_000
 
 /** Operations whose deadline has passed by a time, grace left aside; longest overdue first. Throws QuestionError. */
@@ -96,6 +97,7 @@ export function recoveredAsked(
   after: Omit<PageEnd, 'at'> = BEFORE_ALL,
 ): readonly ThreatenedOperation[] {
   assertPage(limit)
+  if (isOfNobody(scope)) return []
   const within = scopeCondition(scope, ['workspace', 'owner', 'kind'])
   const table = session.table(LIVENESS_TABLE)
   return session
@@ -138,7 +140,7 @@ export function overdueWaitsAsked(
   limit = DUE_PAGE_MAX,
 ): readonly OverdueWait[] {
   assertPage(limit)
-  if (kinds !== undefined) return []
+  if (kinds !== undefined || isOfNobody(scope)) return []
   const within = scopeCondition(scope, ['workspace', 'owner'])
   return session.all<OverdueWait>(
     `SELECT workspace, owner, wait_id AS waitId, deadline_at AS deadlineAt FROM ${session.table(WAIT_TABLE)}
@@ -163,6 +165,7 @@ function asked(
   after: PageEnd | undefined,
 ): readonly ThreatenedOperation[] {
   assertPage(limit)
+  if (isOfNobody(scope)) return []
   const within = scopeCondition(scope, ['workspace', 'owner', 'kind'])
   const behind = after === undefined ? '' : `AND (${column}, stream, number) > (?, ?, ?)`
   return session
@@ -219,6 +222,11 @@ function threatened(row: StoredRow): readonly ThreatenedOperation[] {
 function assertPage(limit: number): void {
   if (Number.isInteger(limit) && limit >= 1 && limit <= DUE_PAGE_MAX) return
   throw new QuestionError('page_out_of_bounds', `a page has 1 to ${DUE_PAGE_MAX} rows, got ${limit}`)
+}
+
+/** For a list without values SQLite has no way along an index that it is told to go along. */
+function isOfNobody({ kinds, owners, workspaces }: LivenessScope): boolean {
+  return [kinds, owners, workspaces].some((names) => names?.length === 0)
 }
 
 function scopeCondition(

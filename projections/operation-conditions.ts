@@ -307,6 +307,8 @@ function labelIs(session: ReadSession, label: string, value: string): Selection 
 function textBegins(session: ReadSession, text: string): Selection {
   const ofId = beginsWith('o.id', text)
   const ofName = beginsWith('o.name_folded', foldedName(text))
+  // Not by the index of ids, which is that of the other half.
+  const ofIdAsWell = beginsWith('+o.id', text)
   const places = `SELECT o.rowid AS place FROM ${session.table(OPERATIONS)} o WHERE`
   return {
     ...anyOf([ofId, ofName]),
@@ -314,8 +316,8 @@ function textBegins(session: ReadSession, text: string): Selection {
       rowCost: LOOKED_UP_COST,
       from: {
         // Each once, without keeping all of them to compare: who counts stops early.
-        sql: `${places} ${ofId.sql} UNION ALL ${places} ${ofName.sql} AND NOT (+o.id >= ? AND +o.id < ?)`,
-        parameters: [...ofId.parameters, ...ofName.parameters, ...ofId.parameters],
+        sql: `${places} ${ofId.sql} UNION ALL ${places} ${ofName.sql} AND NOT (${ofIdAsWell.sql})`,
+        parameters: [...ofId.parameters, ...ofName.parameters, ...ofIdAsWell.parameters],
       },
     },
   }

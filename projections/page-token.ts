@@ -19,6 +19,8 @@ export interface PageMark {
 }
 
 const VERSION = 1
+/** Of 64 bits, one of which is the sign. */
+const POSITION_MAX = 2n ** 63n - 1n
 
 /** `question`: anything that JSON tells apart; the same question gives the same token for the same place. */
 export function pageToken(mark: PageMark, question: unknown, log: Checkpoint): string {
@@ -55,7 +57,8 @@ function placeOf(value: unknown, position: unknown): Place {
   const isPlace =
     (typeof value === 'number' || typeof value === 'string') &&
     typeof position === 'string' &&
-    /^\d{1,19}$/.test(position)
+    /^\d{1,19}$/.test(position) &&
+    BigInt(position) <= POSITION_MAX
   if (!isPlace) throw refused('is no page token')
   return { value, position: BigInt(position) }
 }

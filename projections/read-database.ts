@@ -14,6 +14,7 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
+import { LEASES_TABLE } from './lease.ts'
 import type { Projection, TableIndex, TableLayout } from './projection.ts'
 
 /** `serving`: questions are asked of it; `building`: being filled beside the one that serves. */
@@ -115,12 +116,7 @@ CREATE TABLE orders (
   reason TEXT NOT NULL,
   PRIMARY KEY (projection, stream)
 ) WITHOUT ROWID;
-CREATE TABLE leases (
-  name TEXT PRIMARY KEY,
-  holder TEXT NOT NULL,
-  renewed_at INTEGER NOT NULL
-) WITHOUT ROWID;
-`
+${LEASES_TABLE}`
 
 /**
  * Opens the file for writing, made when it is missing. Throws ReadDatabaseError for a file that is something else or newer;
@@ -240,9 +236,10 @@ export class ReadDatabase {
     return this.#db
   }
 
-  /** All or nothing; nested ones are part of the outer one. */
+  /** All or nothing; nested ones are part of the outer one: what one of them throws must reach the outer one once it has written. */
   transaction<T>(fn: () => T): T {
-    return this.#db.transaction(fn).immediate()
+    // A savepoint would keep a copy of every page that is written behind it.
+    return this.#db.inTransaction ? fn() : this.#db.transaction(fn).immediate()
   }
 
   /** Of one projection or of all, oldest first. */

@@ -36,7 +36,8 @@ export class RowStatements {
       .prepare(`SELECT ${this.#columns.join(', ')} FROM ${this.#table} WHERE ${this.#where}`)
       .raw()
       .safeIntegers()
-    this.#insert = db.prepare(`INSERT INTO ${this.#table} VALUES (${places})`)
+    // Without OR FAIL, SQLite keeps a copy of every page until the statement has succeeded; a batch that fails is rolled back as a whole.
+    this.#insert = db.prepare(`INSERT OR FAIL INTO ${this.#table} VALUES (${places})`)
     this.#remove = db.prepare(`DELETE FROM ${this.#table} WHERE ${this.#where}`)
   }
 
@@ -77,7 +78,7 @@ export class RowStatements {
     const names = this.#columns.slice(this.#keyColumns)
     const changing = names.filter((_, bit) => changed === ALL_COLUMNS || Math.floor(changed / 2 ** bit) % 2 === 1)
     const sets = changing.map((name) => `${name} = ?`).join(', ')
-    const statement = this.#db.prepare(`UPDATE ${this.#table} SET ${sets} WHERE ${this.#where}`)
+    const statement = this.#db.prepare(`UPDATE OR FAIL ${this.#table} SET ${sets} WHERE ${this.#where}`)
     this.#updates.set(changed, statement)
     return statement
   }

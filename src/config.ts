@@ -46,9 +46,14 @@ export const settingsSchema = z.strictObject({
   witnessTimeoutMs: positive.default(2_000),
   /** What is written to standard error, a line of JSON for each thing, where no log of one's own is given. */
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
-  /** Events and bytes that are folded before they are written to the read models; a live event never waits for others. */
+  /** Events and bytes that are folded before they are written to the read models. */
   projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
+  /**
+   * From one write of the read models to the next, at least, unless somebody waits for their rows: what comes meanwhile is written
+   * together, which costs much less. The first event after a pause waits for nothing.
+   */
+  projectionBatchMs: ms.default(40),
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),

@@ -1,12 +1,12 @@
 /** The package's door for embedding: everything that users of the API meet, and nothing of how it is made. */
-export {
-  type EmbeddedNode,
-  EmbeddedVerdict,
-  type OpenOptions,
-  openNode,
-  openVerdict,
-  type ReconcilerOptions,
-} from './app.ts'
+
+export type { EmbeddedNode } from './app/embedded-node.ts'
+export { EmbeddedVerdict } from './app/embedded-verdict.ts'
+export { MEMORY_LOCATION } from './app/log-of-node.ts'
+export type { OpenOptions, ReconcilerOptions } from './app/open-options.ts'
+export type { ReadModelOptions } from './app/read-side-of-node.ts'
+export type { WebhookOptions } from './app/webhooks-of-node.ts'
+export { openNode, openVerdict } from './app.ts'
 export type { CloudEvent } from './authority/cloud-event.ts'
 export type { CommandAnswer } from './authority/command-answer.ts'
 export type { Command, CommandOf, CommandType } from './authority/commands.ts'
@@ -78,8 +78,6 @@ export type { RegisterOptions } from './client/registration.ts'
 export { type CloseOptions, type StartOptions, Verdict, type VerdictDefaults } from './client/verdict.ts'
 export { SettingsError, type SettingsInput } from './config.ts'
 export { LogError } from './event-store/event-store.ts'
-export { MEMORY_LOCATION } from './log-of-node.ts'
-export type { ReadModelOptions } from './read-side-of-node.ts'
 export type { OpenBreaker } from './reconciler/breaker.ts'
 export type { Testimony } from './reconciler/judgement.ts'
 export type { Mode } from './reconciler/modes.ts'
@@ -95,4 +93,3 @@ export type { AskOptions, ReadAnswer, ReadSide } from './subscriptions/read-side
 export { ReadSideError } from './subscriptions/read-side-error.ts'
 export type { WebhookEndpointOptions } from './subscriptions/webhook-endpoint.ts'
 export { WebhookError, type WebhookErrorCode } from './subscriptions/webhook-error.ts'
-export type { WebhookOptions } from './webhooks-of-node.ts'

@@ -13,8 +13,8 @@ export type {
 } from '../projections/projection.ts'
 export { QuestionError } from '../projections/question-error.ts'
 export type { ReadSession } from '../projections/read-session.ts'
+export { handleEvents } from './app/event-handler-of-log.ts'
 export type { EventMetadata, LifecycleEvent } from './authority/events.ts'
-export { handleEvents } from './event-handler-of-log.ts'
 export {
   type CheckpointStore,
   type EventBatch,

@@ -36,6 +36,22 @@ const WORDS_AND_RULES = [
   'src/wire/verbs.ts',
 ]
 
+/** Every room that a node is put together from. */
+const BELOW_THE_APP = [
+  'src/authority',
+  'src/runtime',
+  'src/event-store',
+  'src/client',
+  'src/supervisor',
+  'src/config.ts',
+  'src/shell',
+  'projections',
+  'src/http',
+  'src/reconciler',
+  'src/subscriptions',
+  'src/audit',
+]
+
 /** The import table. A room that is not built yet has its row already; a room without a row is a breach. */
 const ROOMS: Readonly<Record<string, RoomLaw>> = {
   'src/authority': { imports: [], packages: ['xstate', 'zod'], node: false },
@@ -91,137 +107,29 @@ const ROOMS: Readonly<Record<string, RoomLaw>> = {
     node: true,
   },
   'src/audit': { imports: [...EVENT_STORE_CONTRACT, 'src/authority', 'projections'], packages: [], node: true },
-  'src/app.ts': {
-    imports: [
-      'src/authority',
-      'src/runtime',
-      'src/event-store',
-      'src/client',
-      'src/supervisor',
-      'src/config.ts',
-      'src/shell',
-      'projections',
-      'src/http',
-      'src/reconciler',
-      'src/subscriptions',
-      'src/audit',
-      'src/log-of-node.ts',
-      'src/lives-of-node.ts',
-      'src/monitoring-of-node.ts',
-      'src/read-side-of-node.ts',
-      'src/log-for-threads.ts',
-      'src/webhooks-of-node.ts',
-    ],
-    packages: [],
-    node: true,
-  },
-  'src/log-of-node.ts': { imports: ['src/config.ts', 'src/event-store', 'src/runtime'], packages: [], node: true },
-  // Composition of the read side, so that app.ts knows it as one.
-  'src/read-side-of-node.ts': {
-    imports: [
-      'src/config.ts',
-      'src/event-store',
-      'src/log-of-node.ts',
-      'src/log-for-threads.ts',
-      'src/read-side-thread.ts',
-      'projections',
-      'src/runtime',
-      'src/subscriptions',
-    ],
-    packages: [],
-    node: true,
-  },
-  // Composition as well: what the server tells of its node.
-  'src/node-standing.ts': {
-    imports: ['src/app.ts', 'src/http', 'src/read-side-of-node.ts', 'src/runtime', 'src/subscriptions', 'projections'],
-    packages: [],
-    node: true,
-  },
-  'src/admin-of-node.ts': {
-    imports: ['src/app.ts', ...EVENT_STORE_CONTRACT, 'src/http', 'src/runtime', 'src/shell'],
-    packages: [],
-    node: true,
-  },
-  'src/reconciler-of-node.ts': {
-    imports: ['src/app.ts', 'src/http', 'src/node-standing.ts'],
-    packages: [],
-    node: true,
-  },
-  // The server as a whole: a node with its HTTP face.
-  'src/serve.ts': {
-    imports: [
-      'src/app.ts',
-      'src/node-standing.ts',
-      'src/admin-of-node.ts',
-      'src/reconciler-of-node.ts',
-      'src/authority',
-      'src/config.ts',
-      'src/http',
-      'src/log-of-node.ts',
-      'src/runtime',
-    ],
-    packages: [],
-    node: true,
-  },
-  'src/monitoring-of-node.ts': {
-    imports: [
-      'src/authority',
-      'src/client/monitoring-door.ts',
-      ...EVENT_STORE_CONTRACT,
-      'projections',
-      'src/read-side-of-node.ts',
-      'src/runtime',
-      'src/stories-of-node.ts',
-      'src/subscriptions',
-    ],
-    packages: ['zod'],
-    node: true,
-  },
-  'src/event-handler-of-log.ts': {
-    imports: ['src/config.ts', 'src/event-store', 'src/log-of-node.ts', 'src/runtime', 'src/subscriptions'],
-    packages: [],
-    node: true,
-  },
-  'src/lives-of-node.ts': {
-    imports: ['src/authority', ...EVENT_STORE_CONTRACT, 'src/runtime'],
-    packages: [],
-    node: true,
-  },
-  'src/stories-of-node.ts': { imports: ['src/authority', ...EVENT_STORE_CONTRACT], packages: [], node: true },
-  // The entry of threads: composition like app.ts, and the one place that imports modules that users name.
-  'src/read-side-thread.ts': {
-    imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime', 'src/thread-log.ts'],
+  'src/app.ts': { imports: [...BELOW_THE_APP, 'src/app'], packages: [], node: true },
+  'src/app': { imports: [...BELOW_THE_APP], packages: ['zod'], node: true },
+  // The entries of threads know no more of the house than they run, and one of them loads modules that users name.
+  'src/app/read-side-thread.ts': {
+    imports: ['src/event-store', 'projections', 'src/subscriptions', 'src/runtime', 'src/app/thread-log.ts'],
     packages: [],
     node: true,
     importsAtRunTime: true,
   },
-  'src/log-for-threads.ts': {
-    imports: ['src/event-store', 'src/log-of-node.ts', 'src/subscriptions'],
+  'src/app/webhook-thread.ts': {
+    imports: ['src/subscriptions', 'src/runtime', 'src/app/thread-log.ts'],
     packages: [],
     node: true,
   },
-  'src/thread-log.ts': { imports: ['src/event-store', 'src/subscriptions'], packages: [], node: true },
-  'src/webhooks-of-node.ts': {
-    imports: [
-      'src/config.ts',
-      'src/event-store',
-      'src/log-of-node.ts',
-      'src/log-for-threads.ts',
-      'src/read-side-of-node.ts',
-      'src/runtime',
-      'src/subscriptions',
-      'src/webhook-thread.ts',
-    ],
-    packages: [],
-    node: true,
-  },
-  'src/webhook-thread.ts': {
-    imports: ['src/subscriptions', 'src/runtime', 'src/thread-log.ts'],
+  'src/app/thread-log.ts': { imports: ['src/event-store', 'src/subscriptions'], packages: [], node: true },
+  // The server as a whole: a node with its HTTP face.
+  'src/serve.ts': {
+    imports: ['src/app.ts', 'src/app', 'src/authority', 'src/config.ts', 'src/http', 'src/runtime'],
     packages: [],
     node: true,
   },
   'src/cli': {
-    imports: ['src/app.ts', 'src/serve.ts', 'src/log-of-node.ts', 'src/client', 'src/supervisor', 'src/audit'],
+    imports: ['src/app.ts', 'src/app', 'src/serve.ts', 'src/client', 'src/supervisor', 'src/audit'],
     packages: [],
     node: true,
   },
@@ -365,6 +273,17 @@ describe('the import table finds', () => {
     ])
   })
 
+  test('in a room what only one of its files may do, and in that file what only the room may', () => {
+    const root = tree({
+      'src/app/read-side-of-node.ts': 'await import(name)',
+      'src/app/webhook-thread.ts': `import '../shell/shell.ts'`,
+    })
+    expect(unlawfulImports(root, LAW)).toEqual([
+      'src/app/read-side-of-node.ts:1: imports a module whose name is only known at run time',
+      'src/app/webhook-thread.ts:1: src/app/webhook-thread.ts may not import src/shell/shell.ts',
+    ])
+  })
+
   test('a door that does more than re-export', () => {
     const root = tree({ 'src/index.ts': `export * from './app.ts'\nimport './shell/a.ts'\nexport const here = 1` })
     expect(unlawfulImports(root, LAW)).toEqual([
@@ -378,7 +297,7 @@ describe('the import table finds', () => {
       'src/shell/a.ts': `import './b.ts'\nimport '../authority/decide.ts'\nimport 'node:timers'`,
       'projections/a.ts': `import type { EventStore } from '../src/event-store/event-store.ts'`,
       'src/cli/run.ts': `import '../app.ts'`,
-      'src/read-side-thread.ts': 'await import(name)',
+      'src/app/read-side-thread.ts': 'await import(name)',
       'src/testing.ts': `export { decide } from './authority/decide.ts'\nexport type { A } from './shell/a.ts'`,
     })
     expect(unlawfulImports(root, LAW)).toEqual([])

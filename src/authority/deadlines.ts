@@ -64,14 +64,14 @@ export function deadlinesOf(facts: DeadlineFacts): readonly Deadline[] {
 
 /**
  * The deadline that comes first; undefined where nothing threatens. Silence makes an operation late under whatever rule
- * it will be judged, so the earliest `lateAt` of all goes with it.
+ * it will be judged, so the `lateAt` of the one rule that has it goes with it.
  */
 export function earliestDeadline(facts: DeadlineFacts): Deadline | undefined {
   let earliest: Deadline | undefined
   let lateAt: number | undefined
   for (const deadline of deadlinesOf(facts)) {
     if (earliest === undefined || deadline.deadlineAt <= earliest.deadlineAt) earliest = deadline
-    if (deadline.lateAt !== undefined) lateAt = Math.min(deadline.lateAt, lateAt ?? deadline.lateAt)
+    lateAt ??= deadline.lateAt
   }
   return earliest === undefined || lateAt === earliest.lateAt ? earliest : { ...earliest, lateAt }
 }

@@ -3,8 +3,6 @@ import type { CommandOf, StampedCommand } from './commands.ts'
 import { openingEvents } from './decide-registry.ts'
 import { accept, type Decision, refuse, truthOf } from './decision.ts'
 import type { LifecycleEvent, Limits } from './events.ts'
-import { ABSENT_FACTS } from './operation-facts.ts'
-import { labelOf, stepOf } from './operation-machine.ts'
 import { operationByNumber, type RegistryState } from './registry.ts'
 
 export function decideRegistration(
@@ -40,8 +38,8 @@ export function decideRegistration(
     return refuse('unknown_phase', `kind ${command.kind} has no phase ${stray}`, facts)
   }
   const opening = openingEvents(state, resolved)
+  // Nothing to ask of the machine: from absent it has this one way, without a guard.
   const registered = registration(command, id, kindFacts, policy)
-  assertMachineBegins(registered)
   const events: LifecycleEvent[] = [...opening, registered]
   if (command.claim !== undefined) {
     const claimant = command.claim.claimant ?? resolved.claimant
@@ -94,12 +92,5 @@ function registration(
       ...(labels === undefined ? {} : { labels }),
       ...(phaseResults === undefined ? {} : { phaseResults }),
     },
-  }
-}
-
-function assertMachineBegins(event: LifecycleEvent): void {
-  const label = labelOf(event)
-  if (label === undefined || stepOf('absent', ABSENT_FACTS, label) === undefined) {
-    throw new Error('the machine has no way from absent: OperationRegistered must begin an operation')
   }
 }

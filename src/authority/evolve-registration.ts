@@ -17,9 +17,7 @@ export function register(
   const { id, key } = event.facts
   if (draft.operations.has(id) || draft.tombstones.has(id)) contradict(recorded, `the id ${id} is taken`)
   if (key !== undefined && draft.keys.has(key)) contradict(recorded, `the key ${key} is held by an active operation`)
-  const status = stepOf('absent', ABSENT_FACTS, 'OperationRegistered')
-  if (status !== 'provisioning') return contradict(recorded, 'the machine has no way to begin')
-  const operation = registeredOperation(recorded, event, status)
+  const operation = registeredOperation(recorded, event)
   putOperation(draft, operation)
   draft.ids = draft.ids.set(operation.number, id, draft.edit)
   if (key !== undefined) draft.keys = draft.keys.set(key, operation.number, draft.edit)
@@ -28,12 +26,10 @@ export function register(
   return deadline === undefined ? [] : [scheduleOf(operation, deadline)]
 }
 
-/** The operation at its birth. */
-export function registeredOperation(
-  recorded: RecordedEvent,
-  event: EventOf<'OperationRegistered'>,
-  status: PresentStatus,
-): Operation {
+/** The operation at its birth, its status by the machine. */
+export function registeredOperation(recorded: RecordedEvent, event: EventOf<'OperationRegistered'>): Operation {
+  // The machine has a way to begin, or no operation was ever registered.
+  const status = stepOf('absent', ABSENT_FACTS, 'OperationRegistered') as PresentStatus
   return {
     ...event.facts,
     ...describedBy(event.content),
@@ -75,8 +71,9 @@ export function rollBack(
   event: EventOf<'RegistrationRolledBack'>,
 ): readonly Effect[] {
   const operation = operationOf(draft, recorded, event.facts)
-  if (statusAfter(operation, recorded) !== 'absent') contradict(recorded, `it would leave ${operation.id} in being`)
   const { id, number } = operation
+  // The machine has one step for this event, into absence, and refuses all others.
+  statusAfter(operation, recorded)
   draft.operations = draft.operations.delete(id, draft.edit)
   draft.ids = draft.ids.delete(number, draft.edit)
   releaseKey(draft, operation)

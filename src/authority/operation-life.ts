@@ -8,8 +8,6 @@ import { endedOperation } from './evolve-ending.ts'
 import { contradictedOperation, movedOperation, signedOperation } from './evolve-operation.ts'
 import { registeredOperation } from './evolve-registration.ts'
 import type { Operation } from './operation.ts'
-import { ABSENT_FACTS } from './operation-facts.ts'
-import { stepOf } from './operation-machine.ts'
 import { contradict, statusAfter } from './registry-draft.ts'
 import { numbersOf, outcomeOf } from './terminal-facts.ts'
 
@@ -39,16 +37,13 @@ export function lifeAfter(
   const { event } = recorded
   if (event.type === 'OperationRegistered') {
     if (before !== undefined) contradict(recorded, `operation #${number} is born already`)
-    const status = stepOf('absent', ABSENT_FACTS, 'OperationRegistered')
-    if (status !== 'provisioning') return contradict(recorded, 'the machine has no way to begin')
-    return registeredOperation(recorded, event, status)
+    return registeredOperation(recorded, event)
   }
   if (before === undefined) return contradict(recorded, `there is no operation #${number}`)
   switch (event.type) {
     case 'RegistrationRolledBack':
-      return statusAfter(before, recorded) === 'absent'
-        ? undefined
-        : contradict(recorded, `it would leave ${before.id} in being`)
+      statusAfter(before, recorded)
+      return undefined
     case 'SignsOfLifeRecorded': {
       const heardAt = event.facts.signs[placeIn(event, number)]?.[1]
       return heardAt === undefined

@@ -1,9 +1,9 @@
 /** `verdict config check`: what a configuration comes to, before anything is started with it. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { effectivePolicies } from '../app.ts'
+import { shownLocation } from '../app/log-of-node.ts'
+import { effectivePolicies } from '../app/open-options.ts'
 import { writtenDuration } from '../client/durations.ts'
-import { shownLocation } from '../log-of-node.ts'
 import { configurationIn } from './serve-options.ts'
 import { parsing, UsageError } from './usage-error.ts'
 

@@ -1,5 +1,5 @@
 /** What is known of read models, as lines for people. */
-import type { EmbeddedNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
 
 type ReadSide = EmbeddedNode['readSide']
 type Health = Awaited<ReturnType<ReadSide['health']>>[number]

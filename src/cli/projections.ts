@@ -1,10 +1,11 @@
 /** `verdict projections`: how read models stand, and what can be done about them. */
 import { parseArgs } from 'node:util'
-import { type EmbeddedNode, openNode } from '../app.ts'
-import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
+import { EXIT_FAULTS } from './exit-codes.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { projectionLines, toldDifference, toldParked } from './projection-lines.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
+import { positionAsText, type Told, toldAction } from './told-action.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict projections list                           how far each read model is, and what stands in its way
@@ -35,13 +36,6 @@ Exit codes: 0 when it was done and nothing is wrong; 1 when rows differ, a strea
 type ReadSide = EmbeddedNode['readSide']
 type Values = ReturnType<typeof parsed>['values']
 
-/** What was found, as data and for people, and the exit code. */
-interface Told {
-  readonly answer: unknown
-  readonly lines: readonly string[]
-  readonly code: number
-}
-
 export async function projections(args: readonly string[]): Promise<number> {
   const { values, positionals } = parsing(() => parsed(args))
   if (values.help) {
@@ -53,28 +47,8 @@ export async function projections(args: readonly string[]): Promise<number> {
   const { location } = storePlace(values)
   // Looking starts nobody to follow; an order needs somebody who carries it out, where no other process does.
   const follow = name === 'retry' || name === 'discard' ? 'at_start' : 'never'
-  const leaving = new AbortController()
-  const leave = () => leaving.abort(new Error('cancelled'))
-  process.once('SIGINT', leave)
-  process.once('SIGTERM', leave)
-  try {
-    const { readSide, door } = await openNode(location, { mustExist: true, readModels: { follow } })
-    try {
-      const { answer, lines, code } = await action(readSide, leaving.signal)
-      process.stdout.write(
-        values.json ? `${JSON.stringify(answer, asText, 2)}\n` : lines.map((line) => `${line}\n`).join(''),
-      )
-      return code
-    } finally {
-      await door.close()
-    }
-  } catch (error) {
-    process.stderr.write(`verdict: ${error instanceof Error ? error.message : String(error)}\n`)
-    return EXIT_OURS
-  } finally {
-    process.off('SIGINT', leave)
-    process.off('SIGTERM', leave)
-  }
+  const asJson = values.json ? (answer: unknown) => JSON.stringify(answer, positionAsText, 2) : undefined
+  return toldAction(location, ({ readSide }, signal) => action(readSide, signal), { asJson, readModels: { follow } })
 }
 
 function parsed(args: readonly string[]) {
@@ -199,8 +173,4 @@ async function order(
   const answer = await answering
   if (answer.type === 'followed') return { answer, lines: [`${projection}: ${stream} is followed again`], code: 0 }
   return { answer, lines: [toldParked({ projection, ...answer.parked })], code: EXIT_FAULTS }
-}
-
-function asText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value
 }

@@ -1,8 +1,9 @@
 /** `verdict reconcile`: one pass of the reconciler, by hand. */
 import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type EmbeddedNode, openNode } from '../app.ts'
-import { shownLocation } from '../log-of-node.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
+import { shownLocation } from '../app/log-of-node.ts'
+import { openNode } from '../app.ts'
 import { EXIT_OURS } from './exit-codes.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'

@@ -1,8 +1,8 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
+import { shownLocation } from '../app/log-of-node.ts'
 import { durationMs } from '../client/durations.ts'
 import { OperationRejected } from '../client/operation-errors.ts'
-import { shownLocation } from '../log-of-node.ts'
 import { PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 

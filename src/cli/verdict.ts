@@ -1,5 +1,5 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
-import { shownLocation } from '../log-of-node.ts'
+import { shownLocation } from '../app/log-of-node.ts'
 import { config } from './config.ts'
 import { events } from './events.ts'
 import { EXIT_USAGE } from './exit-codes.ts'

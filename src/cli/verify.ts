@@ -1,8 +1,8 @@
 /** `verdict verify`: the whole log again, with distrust. */
 import { parseArgs } from 'node:util'
+import { shownLocation } from '../app/log-of-node.ts'
 import { openNode } from '../app.ts'
 import { type VerifyReport, verifyLog } from '../audit/verify.ts'
-import { shownLocation } from '../log-of-node.ts'
 import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
 import { parsing, UsageError } from './usage-error.ts'

@@ -1,5 +1,6 @@
 /** Endpoints and deliveries in words. */
-import type { EmbeddedNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
+import { positionAsText } from './told-action.ts'
 
 type Desk = ReturnType<EmbeddedNode['webhooks']>
 export type WebhookHealth = ReturnType<Desk['health']>
@@ -47,7 +48,7 @@ export function asJson(answer: unknown): string {
     (name, value: unknown) => {
       if (name === 'secrets') return undefined
       if (name === 'url' && typeof value === 'string') return shownUrl(value)
-      return typeof value === 'bigint' ? String(value) : value
+      return positionAsText(name, value)
     },
     2,
   )

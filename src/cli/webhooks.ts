@@ -1,9 +1,10 @@
 /** `verdict webhooks`: where events go, what became of them, and once more. */
 import { parseArgs } from 'node:util'
-import { type EmbeddedNode, openNode } from '../app.ts'
+import type { EmbeddedNode } from '../app/embedded-node.ts'
 import { type Duration, durationMs } from '../client/durations.ts'
-import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
+import { EXIT_FAULTS } from './exit-codes.ts'
 import { STORE_HELP, STORE_OPTIONS, storePlace } from './store-option.ts'
+import { type Told, toldAction } from './told-action.ts'
 import { parsing, UsageError } from './usage-error.ts'
 import { asJson, healthLines, toldDelivery, toldEndpoint } from './webhook-lines.ts'
 
@@ -51,13 +52,6 @@ const DELIVERIES_MAX = 50
 type Desk = ReturnType<EmbeddedNode['webhooks']>
 type Values = ReturnType<typeof parsed>['values']
 
-/** What was found, as data and for people, and the exit code. */
-interface Told {
-  readonly answer: unknown
-  readonly lines: readonly string[]
-  readonly code: number
-}
-
 type Action = (desk: Desk, signal: AbortSignal) => Promise<Told> | Told
 
 export async function webhooks(args: readonly string[]): Promise<number> {
@@ -69,26 +63,9 @@ export async function webhooks(args: readonly string[]): Promise<number> {
   const [name = 'list', ...rest] = positionals
   const action = actionOf(name, rest, values)
   const { location } = storePlace(values)
-  const leaving = new AbortController()
-  const leave = () => leaving.abort(new Error('cancelled'))
-  process.once('SIGINT', leave)
-  process.once('SIGTERM', leave)
-  try {
-    const { webhooks: deskOf, door } = await openNode(location, { mustExist: true })
-    try {
-      const { answer, lines, code } = await action(deskOf(values.file), leaving.signal)
-      process.stdout.write(values.json ? `${asJson(answer)}\n` : lines.map((line) => `${line}\n`).join(''))
-      return code
-    } finally {
-      await door.close()
-    }
-  } catch (error) {
-    process.stderr.write(`verdict: ${error instanceof Error ? error.message : String(error)}\n`)
-    return EXIT_OURS
-  } finally {
-    process.off('SIGINT', leave)
-    process.off('SIGTERM', leave)
-  }
+  return toldAction(location, ({ webhooks: deskOf }, signal) => action(deskOf(values.file), signal), {
+    asJson: values.json ? asJson : undefined,
+  })
 }
 
 function parsed(args: readonly string[]) {

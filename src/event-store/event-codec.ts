@@ -44,15 +44,35 @@ export function encodeEvents(input: EncodeInput): NewEvent[] {
   const encoded: NewEvent[] = []
   for (const { event, metadata } of input.events) {
     const version = CURRENT_VERSIONS[event.type]
-    const content = `{"salt":"${input.salts()}","value":${JSON.stringify(event.content)}}`
-    const body =
-      `{"stream":${streamText},"revision":${revision},"type":"${event.type}","version":${version},` +
-      `"facts":${JSON.stringify(event.facts)},"metadata":${JSON.stringify(metadata)},"content":"${contentHash(content)}"}`
+    const content = contentText(input.salts(), event.content)
+    const { type, facts } = event
+    const body = bodyText({ streamText, revision, type, version, facts, metadata, contentHash: contentHash(content) })
     hash = chainHash(hash, body)
     encoded.push(new EncodedEvent(eventIdOf(hash), hash, event.type, body, content))
     revision++
   }
   return encoded
+}
+
+function contentText(salt: string, value: unknown): string {
+  return `{"salt":"${salt}","value":${JSON.stringify(value)}}`
+}
+
+interface BodyParts {
+  readonly streamText: string
+  readonly revision: number
+  readonly type: string
+  readonly version: number
+  readonly facts: unknown
+  readonly metadata: unknown
+  readonly contentHash: string
+}
+
+function bodyText({ streamText, revision, type, version, facts, metadata, contentHash }: BodyParts): string {
+  return (
+    `{"stream":${streamText},"revision":${revision},"type":"${type}","version":${version},` +
+    `"facts":${JSON.stringify(facts)},"metadata":${JSON.stringify(metadata)},"content":"${contentHash}"}`
+  )
 }
 
 /** Its own class, so that a copy with other texts is told from what was written here. */
@@ -183,23 +203,27 @@ export function createDecoder(
 ): (stored: StoredEvent) => DecodedEvent {
   const known = new Map(Object.entries(schemas))
   return (stored) => {
-    const { stream, revision, type, version, facts, metadata } = parse(stored, 'body')
+    const body = parse(stored, 'body')
+    const { stream, revision, type, version, facts, metadata } = body
     if (stream !== stored.stream || revision !== stored.revision) {
-      throw new CodecError('misplaced_event', stored, `the body says '${stream}' at revision ${revision}.`)
+      throw new CodecError('misplaced_event', stored, `the body says ${placeIn(stream, revision)}.`)
     }
     if (typeof type !== 'string' || typeof version !== 'number') {
       throw new CodecError('invalid_event', stored, 'the body has no type or no version.')
     }
-    const event = upcast({ type, version, facts, content: contentOf(stored) }, stored)
+    const content = contentOf(stored)
+    const event = upcast({ type, version, facts, content: content.value }, stored)
     const schema = known.get(event.type)
     if (schema === undefined) {
       throw new CodecError('unknown_event_type', stored, `the event type '${event.type}' is not known to this version.`)
     }
     if (event.version !== schema.version) throw unknownVersion(event, stored)
     if (trust === 'checked') {
+      assertDepth(content, stored)
       accept(schema.facts, event.facts, stored, `facts of ${event.type}`)
       accept(schema.content, event.content, stored, `content of ${event.type}`)
       accept(metadataSchema, metadata, stored, `metadata of ${event.type}`)
+      assertAsWritten(body, content, stored)
     }
     return {
       revision: stored.revision,
@@ -243,20 +267,62 @@ export function createDecoder(
 }
 
 /** Half of all events tell nothing beside their facts: for theirs nothing is parsed. */
-function contentOf(stored: StoredEvent): unknown {
+function contentOf(stored: StoredEvent): StoredContent {
   const { content } = stored
-  if (
-    content.length === EMPTY_CONTENT_LENGTH &&
-    content.startsWith(CONTENT_START) &&
-    content.endsWith(EMPTY_CONTENT_END)
-  )
-    return {}
-  return parse(stored, 'content').value
+  if (content.length === EMPTY_CONTENT_LENGTH && EMPTY_CONTENT_FORM.test(content)) return EMPTY_CONTENT
+  return parse(stored, 'content')
 }
 
-const CONTENT_START = '{"salt":"'
-const EMPTY_CONTENT_END = '","value":{}}'
-const EMPTY_CONTENT_LENGTH = CONTENT_START.length + 2 * SALT_BYTES + EMPTY_CONTENT_END.length
+const EMPTY_CONTENT_FORM = /^\{"salt":"[0-9a-f]{32}","value":\{\}\}$/
+const EMPTY_CONTENT: StoredContent = { salt: '', value: Object.freeze({}) }
+
+interface StoredContent {
+  readonly salt?: unknown
+  readonly value?: unknown
+}
+const EMPTY_CONTENT_LENGTH = '{"salt":"","value":{}}'.length + 2 * SALT_BYTES
+
+/**
+ * A text has one form, the one that `encodeEvents` gives it. Where it says a name twice, or says more than is read, somebody else would
+ * read another event from the very bytes that are hashed.
+ */
+function assertAsWritten(body: Readonly<Record<string, unknown>>, content: StoredContent, stored: StoredEvent): void {
+  if (typeof body.content !== 'string' || !HASH.test(body.content)) throw notAsWritten('body', stored)
+  const parts = { ...body, streamText: JSON.stringify(stored.stream), contentHash: body.content } as BodyParts // looked at before
+  if (bodyText(parts) !== stored.body) throw notAsWritten('body', stored)
+  if (content === EMPTY_CONTENT) return
+  const { salt, value } = content
+  const isSalt = typeof salt === 'string' && SALT.test(salt)
+  if (!isSalt || contentText(salt, value) !== stored.content) throw notAsWritten('content', stored)
+}
+
+const SALT = /^[0-9a-f]{32}$/
+const HASH = /^[0-9a-f]{64}$/
+
+function notAsWritten(part: 'body' | 'content', stored: StoredEvent): CodecError {
+  const rather = 'a name stands there twice, or out of its place, or something more'
+  return new CodecError('invalid_event', stored, `the ${part} is not in the form in which it is written: ${rather}.`)
+}
+
+/** Deeper than anything that a door lets in; who walks through it would not come back. */
+function assertDepth(content: unknown, stored: StoredEvent): void {
+  // Short ones can't be: they are nearly all.
+  if (stored.content.length <= 2 * CONTENT_DEPTH_MAX || !isDeeperThan(CONTENT_DEPTH_MAX, content)) return
+  throw new CodecError('invalid_event', stored, `the content is nested deeper than ${CONTENT_DEPTH_MAX} levels.`)
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(levels - 1, member))
+}
+
+/** Twice what `jsonDepthMax` may be set to. */
+const CONTENT_DEPTH_MAX = 1_024
+
+function placeIn(stream: unknown, revision: unknown): string {
+  if (typeof stream !== 'string' || typeof revision !== 'number') return 'no stream, or no revision'
+  return `'${stream}' at revision ${revision}`
+}
 
 function parse(stored: StoredEvent, part: 'body' | 'content'): Record<string, unknown> {
   let value: unknown

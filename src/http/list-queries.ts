@@ -51,7 +51,9 @@ export const operationFilterQuery = {
   active: flag.optional(),
   reconciled: flag.optional(),
   contradicted: flag.optional(),
-  label: some(text.regex(/^[^=]+=/, 'expected name=value'))
+  // A label of that name is refused wherever it is given: in a record it would be lost, and the rest would be asked for.
+  label: some(text.regex(/^(?!__proto__=)[^=]+=/, 'expected name=value'))
+    .refine(haveOneValueEach, 'expected one value for each name')
     .optional()
     .meta({ description: 'name=value; each must be there.' }),
   key: text.optional(),
@@ -115,10 +117,18 @@ export function splitQuery(query: Readonly<Record<string, unknown>>): SplitQuery
     }
   }
   if (label === undefined) return { filter: conditions, rest }
-  // Strings with an equals sign, by their schema; a value may have more of them.
-  const labels = (label as readonly string[]).map((pair) => [
-    pair.slice(0, pair.indexOf('=')),
-    pair.slice(pair.indexOf('=') + 1),
-  ])
+  // Strings with an equals sign, by their schema.
+  const labels = (label as readonly string[]).map(labelIn)
   return { filter: { ...conditions, labels: Object.fromEntries(labels) }, rest }
+}
+
+/** A value may have further equals signs. */
+function labelIn(pair: string): readonly [name: string, value: string] {
+  const sign = pair.indexOf('=')
+  return [pair.slice(0, sign), pair.slice(sign + 1)]
+}
+
+/** No operation has two values of one label: whoever asks for both may mean either, and would be shown nothing, or one of them. */
+function haveOneValueEach(pairs: readonly string[]): boolean {
+  return new Set(pairs.map((pair) => labelIn(pair)[0])).size === new Set(pairs).size
 }

@@ -48,8 +48,13 @@ export function aliveMarkInMemory(): AliveMarkStore {
 function markOf(value: unknown): AliveMark | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { aliveAt, unheard } = value as { readonly aliveAt?: unknown; readonly unheard?: unknown }
-  if (typeof aliveAt !== 'number' || !Array.isArray(unheard)) return undefined
+  if (!isMoment(aliveAt) || !Array.isArray(unheard)) return undefined
   const isTime = (one: { readonly from?: unknown; readonly to?: unknown } | null) =>
-    typeof one?.from === 'number' && typeof one.to === 'number'
+    isMoment(one?.from) && isMoment(one?.to) && one.from <= one.to
   return unheard.every(isTime) ? { aliveAt, unheard } : undefined
+}
+
+/** Epoch ms. */
+function isMoment(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -32,7 +32,7 @@ import type { ReadSideSettings } from './read-side-settings.ts'
 export interface CheckParts {
   /** The file that serves: only read. */
   readonly database: ReadDatabase
-  readonly reader: EventReader
+  readonly reader: Pick<EventReader, 'identity' | 'end' | 'readAll' | 'readStream'>
   readonly projection: Projection
   /** So many streams, drawn at random; all of them where it is undefined. */
   readonly sample: number | undefined
@@ -167,7 +167,7 @@ class Folding {
 
   /** In the order of the log, as far as these streams go. */
   async foldStreams(
-    reader: EventReader,
+    reader: CheckParts['reader'],
     streams: readonly string[],
     through: bigint,
     signal: AbortSignal,

@@ -4,6 +4,7 @@ import type { LogReader } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { RetentionCounts } from './list-retention.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
+import type { RowMoves } from './row-moves.ts'
 
 export interface FollowerParts {
   /** Of the file of the read models. */
@@ -17,8 +18,7 @@ export interface FollowerParts {
   readonly holder: string
   /** `watch` never follows: it only tells how things stand. */
   readonly mode: 'follow' | 'watch'
-  /** Rows have moved. */
-  readonly onMoved: () => void
+  readonly moves: RowMoves
   /** Operations left the lists, or the rows. */
   readonly onRetention: (pass: RetentionCounts) => void
   /** These have no rows of their version in this log: somebody is to build them. */

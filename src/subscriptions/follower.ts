@@ -113,7 +113,7 @@ export class Follower {
 
   /** Ends when the lease is lost or something else than before is to be followed; throws what stands in the way. */
   async #lead(file: ReadFile, lease: Lease): Promise<void> {
-    const { reader, settings, clock, holder } = this.#parts
+    const { reader, settings, clock, holder, moves } = this.#parts
     const { database } = file
     this.#health.leads = true
     const identity = await reader.identity()
@@ -144,7 +144,11 @@ export class Follower {
       else {
         const { projectionBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
         for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
+          const nextAt = clock.monotonicNow() + settings.projectionBatchMs
           await this.#alone(() => this.#fold(batch, database, projectors))
+          // Rows of events that come one by one cost several times what rows of many cost that are written together.
+          const restMs = nextAt - clock.monotonicNow()
+          if (batch.last !== undefined && batch.isCaughtUp && restMs > 0) await moves.restUnlessWanted(restMs, signal)
           if (signal.aborted) break
         }
       }
@@ -201,7 +205,7 @@ export class Follower {
       // Whoever builds next finds the same in the way, and says so.
       return false
     }
-    this.#parts.onMoved()
+    this.#parts.moves.moved()
     return true
   }
 
@@ -218,7 +222,7 @@ export class Follower {
         }
       }
     })
-    this.#parts.onMoved()
+    this.#parts.moves.moved()
   }
 
   /** What operators ordered, and parked streams whose time has come. */
@@ -246,10 +250,10 @@ export class Follower {
 
   /** What has ended long ago leaves the lists, and later the rows. */
   #tidy(database: ReadDatabase, projectors: Map<string, Projector>): void {
-    const { clock, onMoved, onRetention } = this.#parts
+    const { clock, moves, onRetention } = this.#parts
     const pass = this.#retention.pass(database, projectors, { now: clock.now(), monotonicNow: clock.monotonicNow() })
     if (pass === undefined || pass.marked + pass.deleted === 0) return
-    onMoved()
+    moves.moved()
     onRetention(pass)
   }
 
@@ -259,13 +263,13 @@ export class Follower {
     projectors: Map<string, Projector>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { reader, clock, onMoved } = this.#parts
+    const { reader, clock, moves } = this.#parts
     try {
       await resumeParked(projector, stream, reader, () => clock.now(), signal)
     } catch (error) {
       this.#stopAtUnknown(error, projector.projection.name, projectors)
     }
-    onMoved()
+    moves.moved()
   }
 
   /** The others go on. Throws what is something else. */

@@ -10,6 +10,7 @@ import { type LogLag, LogLags } from './log-lag.ts'
 import type { LoadExport, Question, QuestionFunction } from './question.ts'
 import { inodeOf } from './read-file.ts'
 import { ReadSideError } from './read-side-error.ts'
+import type { RowMoves } from './row-moves.ts'
 
 export interface AskedQuestion {
   readonly question: Question
@@ -33,8 +34,8 @@ export interface QuestionDeskParts {
   readonly reader: LogReader
   readonly path: string
   readonly load: LoadExport
-  /** Counted up whenever this process moved rows; other processes' moves are noticed by looking again. */
-  readonly moves: Int32Array<SharedArrayBuffer>
+  /** Tells when this process moved rows; other processes' moves are noticed by looking again. */
+  readonly moves: RowMoves
   readonly pollMs: number
   readonly clock: Clock
 }
@@ -58,7 +59,7 @@ export class QuestionDesk {
     const deadline = clock.monotonicNow() + timeoutMs
     for (;;) {
       signal.throwIfAborted()
-      const seen = Atomics.load(moves, 0)
+      const seen = moves.moves
       const given = this.#answer(asked, ask)
       if (given.type === 'answered') {
         const { answer, position } = given
@@ -70,8 +71,7 @@ export class QuestionDesk {
         const message = `The rows of '${question.projection}' stand at position ${given.position}, and ${atLeast} was not reached within ${timeoutMs} ms.`
         throw new ReadSideError('read_model_behind', message, { position: given.position, atLeast })
       }
-      const moved = Atomics.waitAsync(moves, 0, seen, Math.min(pollMs, leftMs))
-      if (moved.async) await moved.value
+      await moves.untilMoved(seen, Math.min(pollMs, leftMs))
     }
   }
 

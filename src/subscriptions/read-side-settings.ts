@@ -2,6 +2,7 @@
 export interface ReadSideSettings {
   readonly projectionBatchEventsMax: number
   readonly projectionBatchBytesMax: number
+  readonly projectionBatchMs: number
   readonly rebuildBatchEventsMax: number
   readonly logPollMs: number
   readonly questionTimeoutMs: number

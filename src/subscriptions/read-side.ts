@@ -20,6 +20,7 @@ import { ReadSideError } from './read-side-error.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 import type { RebuildReport } from './rebuild.ts'
 import { retryDelayMs } from './retry-delay.ts'
+import { RowMoves } from './row-moves.ts'
 import { ThreadCaller } from './thread-calls.ts'
 import type { FollowerNews, LogPlace, ThreadData, ThreadRole } from './thread-data.ts'
 
@@ -78,7 +79,7 @@ interface Thread {
 
 export class ReadSide {
   readonly #parts: ReadSideParts
-  readonly #moves = new SharedArrayBuffer(4)
+  readonly #moves = RowMoves.shared()
   readonly #kept = new Map<'follow' | 'ask', Thread>()
   readonly #building = new Map<Thread, Promise<unknown>>()
   readonly #closed = new AbortController()

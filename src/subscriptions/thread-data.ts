@@ -23,7 +23,7 @@ export interface ThreadData {
   readonly settings: ReadSideSettings
   readonly holder: string
   readonly mode: 'follow' | 'watch'
-  /** One Int32: counted up when rows have moved. */
+  /** Of RowMoves. */
   readonly moves: SharedArrayBuffer
 }
 

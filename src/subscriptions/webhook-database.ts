@@ -12,6 +12,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { LEASES_TABLE } from '../../projections/lease.ts'
 import { WebhookError } from './webhook-error.ts'
 
 /** "VDWH": says whose file it is. */
@@ -80,12 +81,7 @@ CREATE TABLE attempts (
   answer TEXT,
   PRIMARY KEY (delivery, attempt)
 ) WITHOUT ROWID;
-CREATE TABLE leases (
-  name TEXT PRIMARY KEY,
-  holder TEXT NOT NULL,
-  renewed_at INTEGER NOT NULL
-) WITHOUT ROWID;
-`
+${LEASES_TABLE}`
 
 /** Lanes that are no operation's. */
 export const LANES = {

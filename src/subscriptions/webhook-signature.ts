@@ -31,11 +31,6 @@ export function isSecret(text: string): boolean {
   return key.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '')
 }
 
-/** A secret as people may see it. */
-export function maskedSecret(secret: string): string {
-  return `${secret.slice(0, SECRET_PREFIX.length + 4)}…`
-}
-
 export function signatureHeaders(
   secrets: readonly string[],
   { id, at, body }: SignedMessage,

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { HistoryEntry } from '../authority/questions.ts'
 import { positionSchema } from './json-text.ts'
-import { operationSchema, type WireHistory } from './operation-wire.ts'
+import { operationSchema, storedEventSchema, type WireHistory } from './operation-wire.ts'
 
 const at = z.int().meta({ description: 'Epoch ms.' })
 const lagSchema = z.looseObject({ events: z.int(), isMore: z.boolean(), ms: z.number() })
@@ -53,22 +53,7 @@ export const storySchema = z
     standing: z.string(),
     explanation: z.string(),
     operation: listedOperationSchema.optional(),
-    entries: z.array(
-      z.looseObject({
-        revision: z.int(),
-        position: positionSchema,
-        type: z.string(),
-        facts: z.record(z.string(), z.unknown()),
-        content: z.record(z.string(), z.unknown()),
-        metadata: z.looseObject({
-          at,
-          actor: z.string(),
-          onBehalfOf: z.string().optional(),
-          commandId: z.string(),
-          commandType: z.string(),
-        }),
-      }),
-    ),
+    entries: z.array(storedEventSchema),
     hasMore: z.boolean(),
     ...asOf,
   })

@@ -86,24 +86,25 @@ export const endedSchema = z
   .looseObject({ id: z.string(), status: z.enum(PRESENT_STATUSES), outcome: outcomeSchema.optional() })
   .meta({ id: 'Ended', description: 'The outcome where there is one; without it, the operation goes on.' })
 
+/** An event as it stands in the log, in its place there. */
+export const storedEventSchema = z.looseObject({
+  revision: z.int(),
+  position: positionSchema,
+  type: z.string(),
+  facts: z.record(z.string(), z.unknown()),
+  content: z.record(z.string(), z.unknown()),
+  metadata: z.looseObject({
+    at,
+    actor: z.string(),
+    onBehalfOf: z.string().optional(),
+    commandId: z.string(),
+    commandType: z.string(),
+  }),
+})
+
 export const historySchema = z
   .looseObject({
-    events: z.array(
-      z.looseObject({
-        revision: z.int(),
-        position: positionSchema,
-        type: z.string(),
-        facts: z.record(z.string(), z.unknown()),
-        content: z.record(z.string(), z.unknown()),
-        metadata: z.looseObject({
-          at,
-          actor: z.string(),
-          onBehalfOf: z.string().optional(),
-          commandId: z.string(),
-          commandType: z.string(),
-        }),
-      }),
-    ),
+    events: z.array(storedEventSchema),
   })
   .meta({ id: 'History', description: 'The events of the newest life of an id, oldest first.' })
 export type WireHistory = Readonly<z.infer<typeof historySchema>>

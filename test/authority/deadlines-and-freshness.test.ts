@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type DeadlineFacts, deadlinesOf, earliestDeadline } from '../../src/authority/deadlines.ts'
+import { type DeadlineFacts, deadlinesOf, earliestDeadline, movesDeadlines } from '../../src/authority/deadlines.ts'
 import type { DeadlineRule } from '../../src/authority/events.ts'
 import { type FreshnessFacts, judge, problemClassOf } from '../../src/authority/freshness.ts'
 import type { KindDefinitions } from '../../src/authority/kinds.ts'
@@ -48,6 +48,14 @@ describe('the deadlines of an operation', () => {
     ],
     ['no policy', { ...SIGNED, policy: null }, {}],
     ['no policy, but a cancel', { ...SIGNED, policy: null, cancel: { deadlineAt: 900 } }, { cancel: 900 }],
+    ['no policy, queued', { ...QUEUED, policy: null }, {}],
+    ['no policy, retiring', { ...SIGNED, policy: null, status: 'retiring', retireRequestedAt: 650 }, {}],
+    [
+      'asked to retire in an attempt before',
+      { ...SIGNED, retireRequestedAt: 650 },
+      { sign: 1_600, progress: 5_300, runtime: 9_300 },
+    ],
+    ['a claim of which no time is known', { ...QUEUED, status: 'running' }, {}],
     ['ended', { ...SIGNED, status: 'completed' }, {}],
     [
       'rules that are off',
@@ -65,6 +73,31 @@ describe('the deadlines of an operation', () => {
     expect(earliestDeadline({ ...SIGNED, cancel: { deadlineAt: 1_601 } })?.rule).toBe('sign')
     const tie: DeadlineFacts = { ...SIGNED, policy: { ...POLICY, progressTimeoutMs: 1_300 } }
     expect(earliestDeadline(tie)).toMatchObject({ rule: 'progress', deadlineAt: 1_600 })
+  })
+
+  test('silence makes late under whatever rule comes first', () => {
+    expect(earliestDeadline({ ...SIGNED, cancel: { deadlineAt: 900 } })).toStrictEqual({
+      rule: 'cancel',
+      sinceAt: 900,
+      deadlineAt: 900,
+      lateAt: 1_200,
+    })
+    expect(earliestDeadline(QUEUED)).toStrictEqual({ rule: 'queued', sinceAt: 100, deadlineAt: 1_100 })
+  })
+
+  const moves: readonly Partial<DeadlineFacts>[] = [
+    { status: 'running' },
+    { lastSignAt: 1 },
+    { claimedAt: 1 },
+    { progress: { inAttempt: 1, lastAt: 1 } },
+    { cancel: { deadlineAt: 1 } },
+    { retireRequestedAt: 1 },
+    { notBeforeAt: 1 },
+    { attemptEndedAt: 1 },
+  ]
+  test.each(moves)('may move with %o', (changed) => {
+    expect(movesDeadlines(QUEUED, { ...QUEUED, ...changed })).toBe(true)
+    expect(movesDeadlines(QUEUED, { ...QUEUED })).toBe(false)
   })
 
   test('nobody is judged with less than staleAfter of real silence, though a sign may be written a quarter late', () => {

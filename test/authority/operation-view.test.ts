@@ -22,7 +22,7 @@ describe('the view of an operation', () => {
         { type: 'RequestCancel', id: 'a', reason: 'enough' },
       )
     const { judgement, ...view } = viewOf(operationIn(working), working.at + 25, 0)
-    expect(view).toEqual({
+    expect(view).toStrictEqual({
       id: 'a',
       number: 1,
       kind: 'export',
@@ -65,6 +65,68 @@ describe('the view of an operation', () => {
     })
     expect(viewOf(operationIn(ended), 9_999, 0)).not.toHaveProperty('startedAt')
     expect(viewOf(operationIn(ended), 9_999, 0)).not.toHaveProperty('phasesTotal')
+  })
+
+  test('A21: tells all that was said of it, and what was thrown apart', () => {
+    const said = {
+      name: 'March report',
+      source: 'nightly',
+      key: 'march',
+      retryOf: { id: 'b', number: 7 },
+      input: { month: 3 },
+      labels: { team: 'x' },
+    }
+    const first = specification({
+      kinds: { k: { expectsPeer: true, policy: { retry: { maxAttempts: 2 } } } },
+      at: 1_000,
+    })
+      .given({ type: 'RegisterOperation', id: 'a', kind: 'k', ...said, claim: {} })
+      .given({ type: 'PeerReady', id: 'a', leaseEpoch: 2, peer: 'tcp' })
+      .given({ type: 'ReportProgress', id: 'a', leaseEpoch: 2, message: 'half', processed: 1, total: 2 })
+    const { judgement: _first, ...working } = viewOf(operationIn(first), 1_000, 0)
+    const known = { id: 'a', number: 1, kind: 'k', ...said, registeredAt: 1_000, startedAt: 1_000, contradictions: 0 }
+    const unphased = { phases: [], phasesCompleted: 0 }
+    expect(working).toStrictEqual({
+      ...known,
+      ...unphased,
+      status: 'running',
+      resultClass: 'running',
+      attempt: 1,
+      peer: 'tcp',
+      lease: { epoch: 2, claimant: { id: 'command-1' }, open: true },
+      progress: { count: 1, message: 'half', percent: 50, processed: 1, total: 2 },
+      elapsedMs: 0,
+      explanation: 'No heartbeat for 0 ms; this kind is reconciled after 6 min 15 s, in 6 min 15 s.',
+      problemClass: 'none',
+    })
+    const second = first
+      .after(5)
+      .given({ type: 'RetryAttempt', id: 'a', leaseEpoch: 2, error: { message: 'broken' }, notBeforeAt: 2_000 })
+    const { judgement: _second, explanation: _when, ...again } = viewOf(operationIn(second), 1_005, 0)
+    expect(again).toStrictEqual({
+      ...known,
+      ...unphased,
+      status: 'provisioning',
+      resultClass: 'running',
+      attempt: 2,
+      notBeforeAt: 2_000,
+      progress: { count: 1, message: 'half' },
+      elapsedMs: 5,
+      problemClass: 'none',
+      diagnostics: { lastError: { message: 'broken' } },
+    })
+    const error = { message: 'broken again' }
+    const ended = second.after(5).given({ type: 'FailOperation', id: 'a', error })
+    expect(viewOf(operationIn(ended), 9_999, 0)).toMatchObject({
+      completedAt: 1_010,
+      sequence: 1,
+      diagnostics: { error, lastError: { message: 'broken' } },
+    })
+  })
+
+  test('A21: tells only progress that was reported', () => {
+    const reported = running.given({ type: 'ReportProgress', id: 'a', leaseEpoch: 2, total: 4 })
+    expect(viewOf(operationIn(reported), reported.at, 0).progress).toStrictEqual({ count: 1, total: 4 })
   })
 
   const reports = [

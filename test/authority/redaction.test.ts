@@ -8,7 +8,6 @@ import type { Outcome } from '../../src/authority/operation.ts'
 import { viewOf } from '../../src/authority/operation-view.ts'
 import { REASON_SENTENCES } from '../../src/authority/reason-sentences.ts'
 import { errorWithoutSecrets, withoutSecrets } from '../../src/authority/redaction.ts'
-import { openVerdict } from '../../src/index.ts'
 import { historyOf, limits, wishes } from './support/random-history.ts'
 
 const S = 'hunter2Hunter2hunter2'
@@ -110,6 +109,7 @@ describe('secrets', () => {
   })
 
   test('B10: none of an error that was thrown in the embedded product is in its log, its snapshots, its lists or its story', async () => {
+    const { openVerdict } = await import('../../src/index.ts')
     const verdict = await openVerdict('memory:', { reconciler: false })
     const thrown = { code: 'ECONN', details: { password: S } }
     const run = await verdict.start('export', { id: 'a' }, async () => {

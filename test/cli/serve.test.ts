@@ -2,12 +2,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { freshFolder } from '../client/support/opened-verdict.ts'
 import { CommandLine, type CommandLineOptions, verdict } from './support/command-line.ts'
-
-// Each test starts several processes, on a machine that others use as well.
-vi.setConfig({ testTimeout: 120_000 })
 
 interface Serving {
   readonly line: CommandLine

@@ -3,7 +3,7 @@
  * refusals with their codes, messages and facts, places in the log, what is thrown.
  */
 import { describe, expect, test } from 'vitest'
-import type { OpenOptions } from '../../src/app.ts'
+import type { OpenOptions } from '../../src/app/open-options.ts'
 import type { LiveEvent, WaitRequest } from '../../src/authority/questions.ts'
 import type { EventsAnswer, LeaseCause, SendOptions, VerdictDoor } from '../../src/client/door.ts'
 import { comparable, type Doored, type DoorName, doored, told } from './support/both-doors.ts'

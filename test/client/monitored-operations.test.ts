@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { OpenOptions } from '../../src/app.ts'
+import type { OpenOptions } from '../../src/app/open-options.ts'
 import type { OperationsWanted } from '../../src/client/monitored-operations.ts'
 import type { Verdict } from '../../src/client/verdict.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { EmbeddedVerdict, openVerdict } from '../../src/app.ts'
+import { EmbeddedVerdict } from '../../src/app/embedded-verdict.ts'
+import { openVerdict } from '../../src/app.ts'
 import { SettingsError } from '../../src/config.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { openRig } from '../reconciler/support/rig.ts'

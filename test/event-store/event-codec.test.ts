@@ -17,6 +17,9 @@ import { GENESIS_HASH } from '../../src/event-store/hash-chain.ts'
 const STREAM = 'registry-default/owner'
 const SALT = '000102030405060708090a0b0c0d0e0f'
 
+const NOT_AS_WRITTEN =
+  'is not in the form in which it is written: a name stands there twice, or out of its place, or something more.'
+
 const metadata: EventMetadata = {
   commandId: 'c-1',
   commandType: 'CompleteOperation',
@@ -162,6 +165,60 @@ describe('decoding refuses', () => {
       { content: '{"salt":""}' },
       'invalid_event',
       'the content of OperationStarted are not valid: Invalid input: expected object, received undefined.',
+    ],
+    [
+      'a body that says a name twice',
+      { body: good.body.replace('"id":"o"', '"id":"x","id":"o"') },
+      'invalid_event',
+      `the body ${NOT_AS_WRITTEN}`,
+    ],
+    [
+      'a body that says more than is read',
+      { body: good.body.replace('"version":1', '"version":1,"x":1') },
+      'invalid_event',
+      `the body ${NOT_AS_WRITTEN}`,
+    ],
+    [
+      'a body with blanks',
+      { body: good.body.replace('"version":1', '"version": 1') },
+      'invalid_event',
+      `the body ${NOT_AS_WRITTEN}`,
+    ],
+    [
+      'content that says a name twice',
+      { content: `{"salt":"${SALT}","value":{"x":1},"value":{}}` },
+      'invalid_event',
+      `the content ${NOT_AS_WRITTEN}`,
+    ],
+    [
+      'content whose salt is none',
+      { content: `{"salt":{"a":"${SALT}"},"value":{}}` },
+      'invalid_event',
+      `the content ${NOT_AS_WRITTEN}`,
+    ],
+    [
+      'content that is as long as the shortest one, and no JSON',
+      { content: `{"salt":"${'"'.repeat(32)}","value":{}}` },
+      'invalid_event',
+      'the content is not JSON.',
+    ],
+    [
+      'content that nobody would come back from',
+      { content: `{"salt":"${SALT}","value":{"result":${'['.repeat(20_000)}${']'.repeat(20_000)}}}` },
+      'invalid_event',
+      'the content is nested deeper than 1024 levels.',
+    ],
+    [
+      'a body whose stream is nested without end',
+      { body: good.body.replace(/"stream":"[^"]*"/, `"stream":${'['.repeat(20_000)}${']'.repeat(20_000)}`) },
+      'misplaced_event',
+      'the body says no stream, or no revision.',
+    ],
+    [
+      'a body that names its content without end',
+      { body: good.body.replace(/"content":"[^"]*"/, `"content":${'['.repeat(20_000)}${']'.repeat(20_000)}`) },
+      'invalid_event',
+      `the body ${NOT_AS_WRITTEN}`,
     ],
     ['a body that is not JSON', { body: '{"stream":' }, 'invalid_event', 'the body is not JSON.'],
     ['a body that is no object', { body: '7' }, 'invalid_event', 'the body is not a JSON object.'],

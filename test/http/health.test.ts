@@ -6,7 +6,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { freshFolder } from '../client/support/opened-verdict.ts'
 import { servedTo } from './support/callers.ts'
 import { streamOf } from './support/sent-events.ts'
@@ -14,7 +14,6 @@ import { served } from './support/served.ts'
 
 /** For conditions, on a machine that others use as well. */
 const PATIENCE = { timeout: 60_000 }
-vi.setConfig({ testTimeout: 120_000 })
 
 const OWNER = '/v1/workspaces/w/owners/o'
 

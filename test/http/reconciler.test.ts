@@ -1,12 +1,11 @@
 /** The reconciler over HTTP: how it stands, what operators tell it, a pass by hand. */
 import { describe, expect, test } from 'vitest'
 import { verifyLog } from '../../src/audit/verify.ts'
-import { decodeLogEvent } from '../../src/event-store/event-codec.ts'
-import { ADMIN_STREAM } from '../../src/event-store/stream-names.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
-import type { ServedVerdict, ServeOptions } from '../../src/serve.ts'
+import type { ServeOptions } from '../../src/serve.ts'
 import { POLICY, SILENCE_MS } from '../reconciler/support/rig.ts'
 import { servedTo } from './support/callers.ts'
+import { ordersIn } from './support/orders.ts'
 import { type Served, served } from './support/served.ts'
 
 const OWNER = '/v1/workspaces/w/owners/o'
@@ -22,17 +21,6 @@ async function running({ post }: Pick<Served, 'post'>, ids: readonly string[], k
     const { body } = await post(`${owner}/operations`, { kind, id, policy: POLICY, claim: true })
     await post(`${owner}/operations/${id}:progress`, { leaseEpoch: body.leaseEpoch })
   }
-}
-
-async function ordersIn({ node }: ServedVerdict) {
-  const orders = []
-  for await (const stored of node.store.readStream(ADMIN_STREAM, { from: 1 })) {
-    const { event, metadata } = decodeLogEvent(stored)
-    // Keys are on the same record.
-    if (!event.type.startsWith('Reconciler')) continue
-    orders.push({ type: event.type, facts: event.facts, content: event.content, actor: metadata.actor })
-  }
-  return orders
 }
 
 describe('the reconciler over HTTP', () => {

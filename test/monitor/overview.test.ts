@@ -1,9 +1,7 @@
 /** How the whole installation stands, as people see it, and what operators do there. */
 import { describe, expect, test } from 'vitest'
-import { decodeLogEvent } from '../../src/event-store/event-codec.ts'
-import { ADMIN_STREAM } from '../../src/event-store/stream-names.ts'
-import type { ServedVerdict } from '../../src/serve.ts'
 import { servedTo } from '../http/support/callers.ts'
+import { ordersIn } from '../http/support/orders.ts'
 import { type Served, served } from '../http/support/served.ts'
 import { needs } from '../support/needs.ts'
 import { expectAccessible, type OpenedPage, opened, PATIENCE_MS } from './support/browser.ts'
@@ -29,17 +27,6 @@ async function signedIn(url: string, headers: Readonly<Record<string, string>>):
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('heading', { name: 'Overview' }).waitFor()
   return page
-}
-
-async function ordersIn({ node }: ServedVerdict) {
-  const orders = []
-  for await (const stored of node.store.readStream(ADMIN_STREAM, { from: 1 })) {
-    const { event, metadata } = decodeLogEvent(stored)
-    // Keys are on the same record.
-    if (!event.type.startsWith('Reconciler')) continue
-    orders.push({ type: event.type, facts: event.facts, content: event.content, actor: metadata.actor })
-  }
-  return orders
 }
 
 /** The cells of a table's row, by its heading. */

@@ -13,6 +13,7 @@ import { FRESHNESSES, type OperationFilter, PROBLEM_CLASSES } from '../../src/au
 import { viewOf } from '../../src/authority/operation-view.ts'
 import { PRESENT_STATUSES, RESULT_CLASSES } from '../../src/authority/status.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
+import { holds, inOrder, isAmong, reasonCodeOf, sortValue } from './support/filter-meaning.ts'
 import { type Followed, followed, projected } from './support/followed.ts'
 import { registered } from './support/tally.ts'
 
@@ -82,41 +83,6 @@ const unheard = fc.array(
     .map(([from, lengthMs]) => ({ from, to: from + lengthMs })),
   { maxLength: 3 },
 )
-
-/** What the filter means, said again of what people are shown. */
-function holds(filter: OperationFilter, view: ListedOperation): boolean {
-  const { judgement, problemClass, resultClass, status, kind, key, id, name, attempt, contradictions } = view
-  const isActive = resultClass === 'running'
-  const among = (values: readonly string[] | undefined, value: string) => values?.includes(value) ?? true
-  const is = (wanted: boolean | undefined, actual: boolean) => wanted === undefined || wanted === actual
-  const reasonCode = reasonCodeOf(view)
-  const within = (range: OperationFilter['activity'], at: number | undefined) =>
-    range === undefined || (at !== undefined && at >= (range.from ?? 0) && at < (range.until ?? Infinity))
-  const text = filter.text ?? ''
-  return (
-    among(filter.statuses, status) &&
-    among(filter.resultClasses, resultClass) &&
-    among(filter.kinds, kind) &&
-    among(filter.freshness, judgement.freshness) &&
-    among(filter.problemClasses, problemClass) &&
-    is(filter.attention, judgement.freshness === 'likely_stale') &&
-    is(filter.active, isActive) &&
-    is(filter.reconciled, judgement.freshness === 'reconciled') &&
-    is(filter.contradicted, contradictions > 0) &&
-    (filter.key === undefined || filter.key === key) &&
-    (id.startsWith(text) || name.toLowerCase().startsWith(text.toLowerCase())) &&
-    attempt >= (filter.attemptAtLeast ?? 0) &&
-    (filter.reasonCodes === undefined || (reasonCode !== undefined && among(filter.reasonCodes, reasonCode))) &&
-    among(filter.workspaces, view.workspace) &&
-    among(filter.owners, view.owner) &&
-    Object.entries(filter.labels ?? {}).every(([label, value]) => view.labels[label] === value) &&
-    among(filter.ids, id) &&
-    within(filter.registered, view.registeredAt) &&
-    within(filter.started, view.startedAt) &&
-    within(filter.ended, view.completedAt) &&
-    within(filter.activity, view.lastActivityAt)
-  )
-}
 
 describe('the operation index', () => {
   test('A21, B3: shows each operation as its registry does, in any history and at any time', () => {
@@ -211,6 +177,21 @@ describe('the operation index', () => {
     expect(found({ text: 'report' })).toEqual(['id-5000', 'id-4999', 'id-4998'])
     expect(found({ text: 'REPORT 123' })).toEqual(['id-1240', 'id-1239', 'id-1238'])
     expect(found({ ids: ['id-7', 'id-8', 'nobody'] })).toEqual(['id-8', 'id-7'])
+  })
+
+  test('a text finds all that begin with it, whatever character comes behind it', () => {
+    using file = followed(OPERATION_INDEX)
+    const names = ['a', 'a\u{10ffff}\u{10ffff}b', 'A\ud7ff', 'a\ue000', 'a%', '\u{10ffff}', '\u{10ffff}c', 'b']
+    file.project(names.map((name, i) => born(i + 1, { name })))
+    const found = (text: string) =>
+      list(file, { filter: { text } })
+        .operations.map(({ number }) => names[number - 1])
+        .reverse()
+    expect(found('a')).toEqual(['a', 'a\u{10ffff}\u{10ffff}b', 'A\ud7ff', 'a\ue000', 'a%'])
+    expect(found('a\u{10ffff}')).toEqual(['a\u{10ffff}\u{10ffff}b'])
+    expect(found('a\ud7ff')).toEqual(['A\ud7ff'])
+    expect(found('\u{10ffff}')).toEqual(['\u{10ffff}', '\u{10ffff}c'])
+    expect(found('%')).toEqual([])
   })
 
   test('one whose id and name both begin with a text is found once', () => {
@@ -341,6 +322,8 @@ describe('the operation index', () => {
     expect(asked(2, 2)).toThrow('was given before the log was restored')
     expect(asked(6, true)).toThrow('is no page token')
     expect(asked(7, '-1')).toThrow('is no page token')
+    expect(asked(7, '9223372036854775807')).not.toThrow()
+    expect(asked(7, '9223372036854775808')).toThrow('is no page token')
   })
 
   test('D8: what leaves many is the same rows in the same order, and counted the same', { timeout: 60_000 }, () => {
@@ -444,32 +427,8 @@ function follow(position: number, event: LifecycleEvent): ProjectedEvent {
   return { ...registered(position, ''), event }
 }
 
-function reasonCodeOf({ outcome }: ListedOperation): string | undefined {
-  if (outcome?.status === 'failed' && outcome.reasonCode !== undefined) return outcome.reasonCode
-  return outcome !== undefined && 'reconciliation' in outcome ? outcome.reconciliation?.reasonCode : undefined
-}
-
 function byNumber(views: readonly ListedOperation[]): readonly number[] {
   return views.map(({ number }) => number).sort((one, other) => one - other)
-}
-
-function isAmong(sort: OperationSort, view: ListedOperation): boolean {
-  if (sort === 'longest_running') return view.resultClass === 'running' && view.startedAt !== undefined
-  return sort !== 'most_overdue' || view.judgement.deadlineAt !== undefined
-}
-
-function sortValue(sort: OperationSort, view: ListedOperation): number {
-  const values = {
-    newest_activity: -view.lastActivityAt,
-    oldest_in_status: view.statusSinceAt,
-    longest_running: view.startedAt ?? 0,
-    most_overdue: view.judgement.deadlineAt ?? 0,
-  }
-  return values[sort]
-}
-
-function inOrder(sort: OperationSort, views: readonly ListedOperation[]): readonly number[] {
-  return views.map((view) => sortValue(sort, view)).sort((one, other) => one - other)
 }
 
 /** Numbers of the first so many; of equal ones, as their registrations lie in the log. */

@@ -79,7 +79,13 @@ describe('the time in which nobody could be heard', () => {
   test('is not known of without a mark, nor with a torn one; a place that refuses it is told once', async () => {
     expect(hearing().unheard()).toEqual([])
     const place = path.join(testDirectory(), 'alive')
-    for (const text of ['', '{"aliveAt":', '{"aliveAt":1}', '{"aliveAt":1,"unheard":[{"from":1}]}', 'null']) {
+    const torn = ['', '{"aliveAt":', '{"aliveAt":1}', '{"aliveAt":1,"unheard":[{"from":1}]}', 'null']
+    const senseless = [
+      '{"aliveAt":1e400,"unheard":[]}',
+      '{"aliveAt":-1,"unheard":[]}',
+      '{"aliveAt":1000000,"unheard":[{"from":2,"to":1}]}',
+    ]
+    for (const text of [...torn, ...senseless]) {
       writeFileSync(place, text)
       expect(hearing(aliveMarkFile(place)).unheard()).toEqual([])
     }

@@ -3,7 +3,7 @@
  * it as active for weeks, and a new one could not be started.
  */
 import { expect, test, vi } from 'vitest'
-import { EmbeddedVerdict } from '../../src/app.ts'
+import { EmbeddedVerdict } from '../../src/app/embedded-verdict.ts'
 import { refusalOf } from '../client/support/opened-verdict.ts'
 import { openRig, testLog } from './support/rig.ts'
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { handleEvents } from '../../src/event-handler-of-log.ts'
+import { handleEvents } from '../../src/app/event-handler-of-log.ts'
 import { startServer } from '../support/eventstoredb-rig.ts'
 import { atTheEnd, eventually, freshFolder, healthOf, openedNode, register, tallies } from './support/read-side-node.ts'
 

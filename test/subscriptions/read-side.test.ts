@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'n
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
-import type { EmbeddedNode } from '../../src/app.ts'
+import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
 import {
   atTheEnd,
   EVEN_QUESTION,

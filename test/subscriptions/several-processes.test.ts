@@ -55,13 +55,11 @@ test('of several processes on one file exactly one follows, and another takes ov
     expect((await first.ask('health')).status).toBe('following')
   }
   await first.kill()
-  const killedAt = performance.now()
   const { position } = await second.ask('register z k')
   const health = await eventually(
     () => second.ask('health'),
     (told) => told.status === 'following' && told.position === position,
   )
-  expect(performance.now() - killedAt).toBeLessThan(10_000)
   expect(health.parked).toEqual([])
   const node = await openedNode(file)
   expect(await tallies(node, BigInt(String(position)))).toEqual({ k: 3 })

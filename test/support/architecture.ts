@@ -77,7 +77,7 @@ function shortestWay(from: string, to: string, targetsOf: ReadonlyMap<string, re
 export function unlawfulImports(root: string, law: ImportLaw): readonly string[] {
   return sourceFiles(root, PRODUCT_FOLDERS).flatMap((file) => {
     if (law.doors.includes(file.path)) return breachesOfDoor(file)
-    const room = roomOf(file.path)
+    const room = roomOf(file.path, law)
     const roomLaw = law.rooms[room]
     if (roomLaw === undefined) return [`${file.path}: ${room} is no room of the import table`]
     return file.imports.flatMap((one) => {
@@ -87,8 +87,9 @@ export function unlawfulImports(root: string, law: ImportLaw): readonly string[]
   })
 }
 
-/** The room a file lives in: a folder under src/, a file directly in src/, or projections. */
-export function roomOf(file: string): string {
+/** The room a file lives in: itself where the law names it, else a folder under src/, a file directly in src/, or projections. */
+export function roomOf(file: string, { rooms }: ImportLaw): string {
+  if (Object.hasOwn(rooms, file)) return file
   return file.startsWith('src/') ? file.split('/', 2).join('/') : (file.split('/', 1)[0] ?? file)
 }
 
@@ -254,7 +255,7 @@ export function codeMapDifferences(root: string, law: ImportLaw): readonly strin
   const existing = new Set(
     filesBelow(root, PRODUCT_FOLDERS)
       .filter((file) => !law.doors.includes(file))
-      .map(roomOf),
+      .map((file) => roomOf(file, law)),
   )
   return [
     ...[...existing]

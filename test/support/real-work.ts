@@ -2,7 +2,7 @@
  * Files and threads answer in real time, a clock that is moved by hand knows nothing of that: whoever moves it has to wait
  * until nothing is under way any more. Not for so long or for so many turns, but until everything was answered.
  */
-import type { EmbeddedNode } from '../../src/app.ts'
+import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
 import type { EventAppender } from '../../src/event-store/event-store.ts'
 import { turns } from '../shell/support/nodes.ts'
 

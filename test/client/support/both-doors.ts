@@ -1,9 +1,10 @@
 /** The two doors that promise the same: into a node of this process, and into a server over HTTP; each over a log of its own. */
 import { onTestFinished } from 'vitest'
-import { type OpenOptions, openNode } from '../../../src/app.ts'
+import { MEMORY_LOCATION } from '../../../src/app/log-of-node.ts'
+import type { OpenOptions } from '../../../src/app/open-options.ts'
+import { openNode } from '../../../src/app.ts'
 import type { VerdictDoor } from '../../../src/client/door.ts'
 import { HttpDoor } from '../../../src/client/http-door.ts'
-import { MEMORY_LOCATION } from '../../../src/log-of-node.ts'
 import { SYSTEM_CLOCK } from '../../../src/runtime/clock.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
 import { served } from '../../http/support/served.ts'

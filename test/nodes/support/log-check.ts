@@ -7,8 +7,10 @@ import { decide } from '../../../src/authority/decide.ts'
 import { DEFAULT_LIMITS } from '../../../src/authority/events.ts'
 import type { WaitAnswer } from '../../../src/authority/questions.ts'
 import { EMPTY_REGISTRY } from '../../../src/authority/registry.ts'
+import type { Rejection } from '../../../src/authority/rejections.ts'
 import { settingsOf } from '../../../src/config.ts'
-import { SYSTEM_CLOCK } from '../../../src/runtime/clock.ts'
+import { type Clock, SYSTEM_CLOCK } from '../../../src/runtime/clock.ts'
+import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
 import { systemRandom } from '../../../src/runtime/ids.ts'
 import { addressCommand, stampCommand } from '../../../src/shell/command-stamp.ts'
 import { type AnyEntry, type Entry, type History, type Listener, type Timed, toldTo } from './history.ts'
@@ -80,13 +82,14 @@ function refusalFaults(
   { asked, node }: Entry<'send'>,
   { rejection, place }: Refused,
 ): readonly string[] {
-  if (isNodeRefusal(rejection) || rejection.code === 'not_due') return []
+  if (isNodeRefusal(rejection)) return []
   const on = place.revision === -1 ? EMPTY_REGISTRY : story.states[place.revision]
   const where = `${asked.commandId} was refused by ${node} for revision ${place.revision} (${rejection.code})`
   if (on === undefined) return [`${where}, which is not in the log`]
   const parsed = parseCommand(asked.command, DEFAULT_BOUNDS)
   if ('rejection' in parsed) return [`${where}, and is none: ${parsed.rejection.message}`]
-  const stamped = stampCommand(addressCommand(parsed.command, asked.commandId, STAMPS, parsed.text), on, STAMPS)
+  const stamps = { ...STAMPS, clock: clockOf(rejection) }
+  const stamped = stampCommand(addressCommand(parsed.command, asked.commandId, stamps, parsed.text), on, stamps)
   const decision = 'resolved' in stamped ? decide(on, stamped) : { type: 'rejected' as const, rejection: stamped }
   if (decision.type !== 'rejected') return [`${where}, the law says ${decision.type}`]
   const { outcome: _read, ...facts } = rejection.facts
@@ -94,6 +97,12 @@ function refusalFaults(
   const said = JSON.stringify([rejection.code, rejection.idempotent, facts])
   const law = JSON.stringify([decision.rejection.code, decision.rejection.idempotent, lawful])
   return said === law ? [] : [`${where}: ${said}, the law says ${law}`]
+}
+
+/** What was too soon was so until the time that it names; every other refusal is one at any time. */
+function clockOf({ code, facts }: Rejection): Clock {
+  const dueAt = facts.notBeforeAt ?? facts.deadlineAt
+  return code === 'not_due' && typeof dueAt === 'number' ? new HandMovedClock(dueAt - 1) : SYSTEM_CLOCK
 }
 
 /** Whatever was asked after an answer came sees the log at least as far as that answer. */

@@ -1,7 +1,9 @@
 /** A node in a process of its own, asked over the channel to its parent (node-protocol.ts). Argument: the log's place. */
 import { openNode } from '../../../src/app.ts'
+import type { LeaseCause } from '../../../src/client/door.ts'
+import { askDoor } from './ask-door.ts'
 import { NODE_OPTIONS } from './node-options.ts'
-import { type Asked, type Reply, type Request, type Said, WORKSPACE } from './node-protocol.ts'
+import { type Answers, type Asked, type Reply, type Request, type Said, WORKSPACE } from './node-protocol.ts'
 
 const [, , place = ''] = process.argv
 const { door } = await openNode(place, NODE_OPTIONS)
@@ -22,33 +24,18 @@ async function answer({ request, asked }: Asked): Promise<void> {
   if (asked.do === 'close') process.disconnect()
 }
 
-async function told(request: number, asked: Request): Promise<Extract<Reply, { type: 'told' }>['value']> {
+async function told(request: number, asked: Request): Promise<Answers[Request['do']]> {
   if (asked.do === 'close') {
     await door.close()
     return undefined
   }
-  const registry = { workspace: WORKSPACE, owner: asked.owner }
-  switch (asked.do) {
-    case 'send':
-      return door.send(registry, asked.command, { commandId: asked.commandId })
-    case 'snapshot':
-      return door.snapshot(registry, asked.id)
-    case 'overview':
-      return door.overview(registry)
-    case 'outcome':
-      return door.outcome(registry, asked.id)
-    case 'wait': {
-      const { mode, ids, waitId, deadlineAt } = asked
-      return door.wait(registry, { mode, ids, waitId, ...(deadlineAt === undefined ? {} : { deadlineAt }) })
-    }
-    case 'listen': {
-      const { id, leaseEpoch } = asked
-      door.onLease(registry, { id, leaseEpoch }, (cause) => say({ type: 'notice', request, cause }))
-      return undefined
-    }
-    default:
-      return asked satisfies never
+  if (asked.do === 'listen') {
+    const { owner, id, leaseEpoch } = asked
+    const notice = (cause: LeaseCause) => say({ type: 'notice', request, cause })
+    door.onLease({ workspace: WORKSPACE, owner }, { id, leaseEpoch }, notice)
+    return undefined
   }
+  return askDoor(door, asked)
 }
 
 function say(said: Said): void {

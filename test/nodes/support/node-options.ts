@@ -1,5 +1,5 @@
 /** How the nodes are set: the same on each of them, and where what they decided is judged. */
-import type { OpenOptions } from '../../../src/app.ts'
+import type { OpenOptions } from '../../../src/app/open-options.ts'
 import { ATTEMPTS_MAX } from './operation-life.ts'
 
 export const KIND = 'under-fire'

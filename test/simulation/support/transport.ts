@@ -4,6 +4,7 @@
  */
 import type { CommandResult } from '../../../src/authority/command-answer.ts'
 import type { LeaseCause } from '../../../src/client/door.ts'
+import { askDoor } from '../../nodes/support/ask-door.ts'
 import { type AnyEntry, History, type Listener } from '../../nodes/support/history.ts'
 import {
   type Answers,
@@ -140,32 +141,16 @@ export class Transport {
   async #tell({ shell }: SimulatedNode, asked: Request): Promise<Answers[Request['do']]> {
     if (asked.do === 'listen' || asked.do === 'close')
       throw new Error(`${asked.do} is not asked for over the transport`)
-    const name = { workspace: WORKSPACE, owner: asked.owner }
-    switch (asked.do) {
-      case 'send': {
-        const { planted, chance, log } = this.#parts
-        const { command, commandId } = asked
-        if (planted === 'hears_nothing' && command.type === 'RecordHeartbeat') {
-          const { id: operationId = '' } = command
-          return { type: 'answered', answer: { changed: false, operationId, revision: 0, position: 0n } }
-        }
-        const sent = shell.send(name, command, { commandId, actor: this.actors.get(commandId) ?? 'nobody' })
-        if (planted !== 'answers_before_it_is_stored' || !chance.is(0.05)) return sent
-        const position = BigInt(log.events.length + 1)
-        return { type: 'answered', answer: { changed: true, revision: 1_000_000, position } }
-      }
-      case 'snapshot':
-        return shell.snapshot(name, asked.id)
-      case 'overview':
-        return shell.overview(name)
-      case 'outcome':
-        return shell.outcome(name, asked.id)
-      case 'wait': {
-        const { mode, ids, waitId, deadlineAt } = asked
-        return shell.wait(name, { mode, ids, waitId, ...(deadlineAt === undefined ? {} : { deadlineAt }) })
-      }
-      default:
-        return asked satisfies never
+    if (asked.do !== 'send') return askDoor(shell, asked)
+    const { planted, chance, log } = this.#parts
+    const { command, commandId } = asked
+    if (planted === 'hears_nothing' && command.type === 'RecordHeartbeat') {
+      const { id: operationId = '' } = command
+      return { type: 'answered', answer: { changed: false, operationId, revision: 0, position: 0n } }
     }
+    const sent = askDoor(shell, asked, { actor: this.actors.get(commandId) ?? 'nobody' })
+    if (planted !== 'answers_before_it_is_stored' || !chance.is(0.05)) return sent
+    const position = BigInt(log.events.length + 1)
+    return { type: 'answered', answer: { changed: true, revision: 1_000_000, position } }
   }
 }

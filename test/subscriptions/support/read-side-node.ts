@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach } from 'vitest'
-import { type EmbeddedNode, type OpenOptions, openNode } from '../../../src/app.ts'
+import type { EmbeddedNode } from '../../../src/app/embedded-node.ts'
+import type { OpenOptions } from '../../../src/app/open-options.ts'
+import type { ReadModelOptions } from '../../../src/app/read-side-of-node.ts'
+import { openNode } from '../../../src/app.ts'
 import type { SettingsInput } from '../../../src/config.ts'
-import type { ReadModelOptions } from '../../../src/read-side-of-node.ts'
 import type { ProjectionHealth } from '../../../src/subscriptions/projection-health.ts'
 import type { Question, QuestionFunction } from '../../../src/subscriptions/question.ts'
 import type { evenAsked, heavyAsked, talliesAsked } from './tally-projections.ts'
@@ -78,7 +80,7 @@ export async function healthOf(node: EmbeddedNode, projection = 'tally'): Promis
 export async function eventually<T>(
   ask: () => T | Promise<T>,
   holds: (answer: T) => boolean,
-  withinMs = 20_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {

@@ -1,0 +1,182 @@
+/**
+ * Entry of the threads of the read side, and their composition: which log is read, which modules hold the projections. It is
+ * the only place where a module is imported whose name is known at run time only: users' own projections and questions.
+ *
+ *     follow: log -> projectors -> file      ask: file -> answers      build: log -> new rows beside the old, or a check
+ */
+import { existsSync } from 'node:fs'
+import { constants, platform, setPriority } from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { Order } from '../../projections/operator-orders.ts'
+import type { Projection } from '../../projections/projection.ts'
+import { openReadDatabase } from '../../projections/read-database.ts'
+import type { LogReader } from '../event-store/event-store.ts'
+import { SYSTEM_CLOCK } from '../runtime/clock.ts'
+import { check } from '../subscriptions/check.ts'
+import { Follower } from '../subscriptions/follower.ts'
+import { carryOut } from '../subscriptions/parked-orders.ts'
+import { assertProjection, type ModuleExport } from '../subscriptions/question.ts'
+import { type AskedQuestion, QuestionDesk } from '../subscriptions/question-desk.ts'
+import { openReadFile } from '../subscriptions/read-file.ts'
+import { ReadSideError } from '../subscriptions/read-side-error.ts'
+import { rebuild } from '../subscriptions/rebuild.ts'
+import { RowMoves } from '../subscriptions/row-moves.ts'
+import { answerCalls, type Callee } from '../subscriptions/thread-calls.ts'
+import type { FollowerNews, ThreadData } from '../subscriptions/thread-data.ts'
+import { loadLibraries, openThreadLog } from './thread-log.ts'
+
+const clock = SYSTEM_CLOCK
+const random = Math.random
+
+async function run(port: MessagePort, data: ThreadData): Promise<void> {
+  loadLibraries()
+  // Calls come before everything is open; each waits for it, and is told what went wrong.
+  const opening = open(data, (news) => calls.tell(news))
+  const ofRole: Readonly<Record<ThreadData['role'], readonly string[]>> = {
+    follow: ['health', 'order', 'close'],
+    ask: ['ask', 'close'],
+    build: ['rebuild', 'check', 'close'],
+  }
+  const callee: Callee = Object.fromEntries(
+    ofRole[data.role].map((name) => [
+      name,
+      async (argument: never, context: Parameters<Callee[string]>[1]) => (await opening)[name]?.(argument, context),
+    ]),
+  )
+  const calls = answerCalls(port, callee)
+  opening.then(calls.ready, () => {})
+}
+
+async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
+  const reader = await openThreadLog(data.log, data.settings.logPollMs)
+  const moves = new RowMoves(data.moves)
+  switch (data.role) {
+    case 'follow':
+      return follow(data, reader, await loadProjections(data.projections), moves, tell)
+    case 'ask':
+      return ask(data, reader, moves)
+    case 'build':
+      yieldToOthers()
+      return build(data, reader, await loadProjections(data.projections))
+    default:
+      return data.role satisfies never
+  }
+}
+
+/** A rebuild takes what commands leave. On Linux priorities are those of threads; elsewhere it would be the whole process. */
+function yieldToOthers(): void {
+  if (platform() === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+}
+
+function follow(
+  { path: file, settings, holder, mode }: ThreadData,
+  reader: LogReader,
+  projections: readonly Projection[],
+  moves: RowMoves,
+  tell: (news: FollowerNews) => void,
+): Callee {
+  const follower = new Follower({
+    path: file,
+    reader,
+    projections,
+    settings,
+    clock,
+    random,
+    holder,
+    mode,
+    moves,
+    onRetention: (pass) => tell({ type: 'retention', ...pass }),
+    onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
+  })
+  follower.start()
+  return {
+    health: () => follower.health(),
+    async order(asked: { readonly order: Order; readonly timeoutMs: number }, { signal }) {
+      const database = openExisting(file)
+      try {
+        return await carryOut(database, asked.order, asked.timeoutMs, clock, signal)
+      } finally {
+        database.close()
+      }
+    },
+    async close() {
+      await follower.close()
+      await reader.close()
+    },
+  }
+}
+
+function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: RowMoves): Callee {
+  const desk = new QuestionDesk({ path: file, reader, load: loadExport, moves, pollMs: settings.logPollMs, clock })
+  return {
+    ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal),
+    async close() {
+      desk.close()
+      await reader.close()
+    },
+  }
+}
+
+function build({ path: file, settings, holder }: ThreadData, reader: LogReader, all: readonly Projection[]): Callee {
+  return {
+    async rebuild(names: readonly string[], { signal, onProgress }) {
+      const projections = names.map((name) => named(all, name))
+      const { database } = openReadFile(file)
+      try {
+        return await rebuild({ database, reader, projections, settings, clock, random, holder, signal, onProgress })
+      } finally {
+        database.close()
+      }
+    },
+    async check(asked: { readonly projection: string; readonly sample: number | undefined }, { signal, onProgress }) {
+      const projection = named(all, asked.projection)
+      const database = openExisting(file)
+      const { sample } = asked
+      try {
+        return await check({ database, reader, projection, sample, settings, clock, random, signal, onProgress })
+      } finally {
+        database.close()
+      }
+    },
+    close: () => reader.close(),
+  }
+}
+
+function openExisting(file: string) {
+  if (!existsSync(file)) throw new ReadSideError('not_served', 'There are no read models of this log yet.')
+  return openReadDatabase(file)
+}
+
+function named(all: readonly Projection[], name: string): Projection {
+  const projection = all.find((one) => one.name === name)
+  if (projection !== undefined) return projection
+  const names = all.map((one) => one.name).join(', ')
+  throw new ReadSideError('unknown_projection', `There is no projection '${name}'; there are: ${names}.`)
+}
+
+async function loadProjections(all: readonly ModuleExport[]): Promise<readonly Projection[]> {
+  const projections = await Promise.all(all.map(async (one) => assertProjection(await loadExport(one), one)))
+  const twice = projections.find(({ name }, i) => projections.findIndex((one) => one.name === name) !== i)
+  if (twice === undefined) return projections
+  throw new ReadSideError(
+    'projection_unusable',
+    `Two projections have the name '${twice.name}': give one another name.`,
+  )
+}
+
+async function loadExport({ module, name }: ModuleExport): Promise<unknown> {
+  const url = /^(file|node|data):/.test(module) ? module : pathToFileURL(path.resolve(module)).href
+  let exported: Readonly<Record<string, unknown>>
+  try {
+    exported = await import(url)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ReadSideError('projection_unusable', `${module} can't be imported: ${why}`, { cause: error })
+  }
+  if (Object.hasOwn(exported, name)) return exported[name]
+  throw new ReadSideError('projection_unusable', `${module} exports nothing with the name '${name}'.`)
+}
+
+if (parentPort) await run(parentPort, workerData as ThreadData) // read-side.ts gives exactly these
