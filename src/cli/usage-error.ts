@@ -8,6 +8,8 @@ export function parsing<T>(parse: () => T): T {
   try {
     return parse()
   } catch (error) {
+    // parseArgs hands on all short options of one argument at once, and ends its stack where they are tens of thousands.
+    if (error instanceof RangeError) throw new UsageError('an argument is too long to be read')
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     if (code.startsWith('ERR_PARSE_ARGS_')) throw new UsageError((error as Error).message.split(/\.\s/)[0])
     throw error
