@@ -11,30 +11,52 @@ import { versionOf } from '../report.ts'
 import { Endings } from './endings.ts'
 import { type Lane, PAYLOAD, type Peer } from './peer.ts'
 
-const CONCURRENCY_TOLD = '1, 16 and 32 at 1, 32 and 128 in flight'
 const SETTINGS_TOLD = ['appendonly', 'appendfsync', 'save']
 
-/** The least of a worker's places, where so many are in flight. */
-const PLACES_MIN = 16
+/** How many jobs a worker takes at once, its `concurrency`. */
+export interface Places {
+  readonly told: string
+  of(inFlight: number): number
+}
+
+export const PLACE_FOR_EACH: Places = { told: 'as many as are in flight', of: (inFlight) => inFlight }
+
+/**
+ * A worker with a free place asks for one job at a time; one that completes a job takes the next along. So with fewer places than are in
+ * flight, as where work waits in the queue, BullMQ does more. These were the best of all of them, a half and a fourth, by turns in one run.
+ */
+export const FEWER_PLACES: Places = {
+  told: '1, 16 and 32 at 1, 32 and 128 in flight',
+  of: (inFlight) => Math.min(inFlight, Math.max(16, inFlight / 4)),
+}
+
+export interface BullmqOptions {
+  readonly appendfsync: 'always' | 'everysec'
+  readonly places: Places
+}
 
 type Connection = { readonly path: string }
 
-export async function bullmqPeer(appendfsync: 'always' | 'everysec'): Promise<Peer> {
+export async function bullmqPeer({ appendfsync, places }: BullmqOptions): Promise<Peer> {
   const server = await RedisServer.started(appendfsync)
   const connection = { path: server.socket }
   let lanes = 0
   return {
-    ...(await factsOf(server)),
-    w1Lane: (inFlight) => w1Lane(`lane-${++lanes}`, connection, inFlight),
-    waitLane: (inFlight, workMs) => waitLane(`lane-${++lanes}`, connection, inFlight, workMs),
+    ...(await factsOf(server, places)),
+    w1Lane: (inFlight) => w1Lane(`lane-${++lanes}`, connection, places.of(inFlight)),
+    waitLane: (inFlight, workMs) => {
+      // Work that takes its time is to have its place at once.
+      const concurrency = workMs > 0 ? inFlight : places.of(inFlight)
+      return waitLane(`lane-${++lanes}`, connection, concurrency, workMs)
+    },
     stop: () => server.dispose(),
   }
 }
 
-async function w1Lane(name: string, connection: Connection, inFlight: number): Promise<Lane<void>> {
+async function w1Lane(name: string, connection: Connection, concurrency: number): Promise<Lane<void>> {
   const endings = new Endings()
   const queue = new Queue<typeof PAYLOAD>(name, { connection })
-  const worker = new Worker(name, async () => PAYLOAD, { connection, concurrency: placesFor(inFlight) })
+  const worker = new Worker(name, async () => PAYLOAD, { connection, concurrency })
   worker.on('completed', ({ id = '' }) => endings.tell(id))
   await worker.waitUntilReady()
   return {
@@ -50,7 +72,12 @@ async function w1Lane(name: string, connection: Connection, inFlight: number): P
   }
 }
 
-async function waitLane(name: string, connection: Connection, inFlight: number, workMs: number): Promise<Lane<number>> {
+async function waitLane(
+  name: string,
+  connection: Connection,
+  concurrency: number,
+  workMs: number,
+): Promise<Lane<number>> {
   const handedOver = new Map<string, number>()
   const queue = new Queue<typeof PAYLOAD>(name, { connection })
   const work = async ({ id = '' }) => {
@@ -58,8 +85,7 @@ async function waitLane(name: string, connection: Connection, inFlight: number, 
     handedOver.set(id, performance.now())
     return PAYLOAD
   }
-  // Work that takes its time is to have its place at once.
-  const worker = new Worker(name, work, { connection, concurrency: workMs > 0 ? inFlight : placesFor(inFlight) })
+  const worker = new Worker(name, work, { connection, concurrency })
   const events = new QueueEvents(name, { connection })
   // Each waiter listens for itself, which Node takes for a leak when there are many.
   queue.setMaxListeners(0)
@@ -80,18 +106,10 @@ async function waitLane(name: string, connection: Connection, inFlight: number, 
   }
 }
 
-/**
- * Fewer than are in flight: a worker with a free place asks for one job at a time, one that completes a job takes the next along. With
- * as many as are in flight BullMQ did a fourth of what it does with these, which were the best of all, a half and a fourth.
- */
-function placesFor(inFlight: number): number {
-  return Math.min(inFlight, Math.max(PLACES_MIN, inFlight / 4))
-}
-
-async function factsOf({ socket }: RedisServer): Promise<Pick<Peer, 'versions' | 'settings'>> {
+async function factsOf({ socket }: RedisServer, { told }: Places): Promise<Pick<Peer, 'versions' | 'settings'>> {
   const redis = new Redis(socket)
   try {
-    const settings: Record<string, string> = { connection: 'unix socket', concurrency: CONCURRENCY_TOLD }
+    const settings: Record<string, string> = { connection: 'unix socket', concurrency: told }
     for (const name of SETTINGS_TOLD) {
       const [, value = ''] = (await redis.config('GET', name)) as string[]
       settings[name] = value === '' ? 'none' : value

@@ -23,6 +23,13 @@ export const PEERS: readonly PeerEntry[] = [
   { name: 'verdict-sdk', label: 'Verdict by SDK', waitsBy: 'outcome(), from anywhere', aimTimes: 2 },
   { name: FLOOR, label: 'BullMQ, fsync always', needs: 'redis-server', waitsBy: 'waitUntilFinished(), from anywhere' },
   {
+    name: 'bullmq-places',
+    label: 'BullMQ, fsync always, a place for each in flight',
+    needs: 'redis-server',
+    only: 'w1',
+    waitsBy: 'not measured',
+  },
+  {
     name: 'bullmq-everysec',
     label: 'BullMQ, fsync everysec (less durable)',
     needs: 'redis-server',

@@ -1,6 +1,6 @@
 /** One peer in a process of its own: `peer-main.ts NAME`. Says when it is ready, measures what it is asked, ends when it is let go. */
 import { quantile, sorted } from '../report.ts'
-import { bullmqPeer } from './bullmq.ts'
+import { bullmqPeer, FEWER_PLACES, PLACE_FOR_EACH } from './bullmq.ts'
 import { closedLoop } from './closed-loop.ts'
 import { dbosPeer } from './dbos.ts'
 import type { Lane, Peer } from './peer.ts'
@@ -32,8 +32,9 @@ const WARM_UP_PART = 0.25
 const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   verdict: verdictPeer,
   'verdict-sdk': verdictBySdkPeer,
-  bullmq: () => bullmqPeer('always'),
-  'bullmq-everysec': () => bullmqPeer('everysec'),
+  bullmq: () => bullmqPeer({ appendfsync: 'always', places: FEWER_PLACES }),
+  'bullmq-places': () => bullmqPeer({ appendfsync: 'always', places: PLACE_FOR_EACH }),
+  'bullmq-everysec': () => bullmqPeer({ appendfsync: 'everysec', places: FEWER_PLACES }),
   'pg-boss': pgBossPeer,
   dbos: () => dbosPeer('same process'),
   'dbos-retrieved': () => dbosPeer('anywhere'),

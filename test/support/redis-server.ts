@@ -7,7 +7,10 @@ import path from 'node:path'
 
 const STARTED_WITHIN_MS = 10_000
 
-/** A Redis of the test's own: on a socket in a fresh folder, with every write on disk (unless it is told otherwise), so that it comes back as it was. */
+/**
+ * A Redis of the test's own: on a socket in a fresh folder, with every write on disk unless it is told otherwise, so that it comes
+ * back as it was.
+ */
 export class RedisServer {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'verdict-redis-'))
   readonly socket = path.join(this.folder, 'redis.sock')
