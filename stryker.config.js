@@ -10,7 +10,8 @@ export default {
   maxTestRunnerReuse: 200,
   coverageAnalysis: 'perTest',
   concurrency: 1,
-  timeoutMS: 10_000,
+  timeoutMS: 5_000,
+  thresholds: { high: 95, low: 90, break: 90 },
   ignorePatterns: [
     '*',
     '!src/authority',

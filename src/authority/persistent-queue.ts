@@ -35,7 +35,8 @@ export class PersistentQueue<V> {
   }
 
   at(place: number): V | undefined {
-    if (place < this.first || place >= this.next) return undefined
+    if (place < this.first) return undefined
+    // Behind the newest item the tail has nothing, nor is there another chunk.
     const chunk = Math.floor(place / CHUNK)
     const items = chunk === Math.floor(this.next / CHUNK) ? this.#tail : this.#chunks.get(chunk)
     return items?.[place % CHUNK]

@@ -47,7 +47,7 @@ const SECRET_NAME = new RegExp(
 
 /** Looked for first: most texts hold none of it. */
 const MAY_HOLD_SECRETS =
-  /[=:]|bearer|basic|eyJ|AKIA|ASIA|gh[opsur]_|github_pat|glpat-|xox|sk[-_]|pk_live|rk_live|AIza|npm_|-----BEGIN/i
+  /[=:]|bearer|basic|digest|negotiate|eyJ|AKIA|ASIA|gh[opsur]_|github_pat|glpat-|xox|[prs]k[-_]|AIza|npm_|-----BEGIN/i
 
 /** Each looks no further than its own bounded piece of text: no text makes them slow. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [

@@ -17,6 +17,42 @@ const METADATA: EventMetadata = {
 }
 
 describe('the envelope of an event', () => {
+  test('tells who acted for whom, and what it belongs to, where that is known; and nothing where it is not', () => {
+    const placed = (metadata: EventMetadata) =>
+      cloudEventOf({
+        logId: 'log-1',
+        position: 1n,
+        workspace: 'default',
+        owner: 'acme',
+        revision: 1,
+        event: { type: 'OwnerRetired', facts: {}, content: { reason: 'gone' } },
+        metadata,
+      })
+    const { traceparent: _trace, ...bare } = METADATA
+    const told = {
+      specversion: '1.0',
+      id: '1',
+      source: '/verdict/logs/log-1',
+      type: 'verdict.owner.retired',
+      time: '2026-11-21T09:08:07.006Z',
+      datacontenttype: 'application/json',
+      data: { reason: 'gone' },
+      sequence: '0000000000000001',
+      workspace: 'default',
+      owner: 'acme',
+      actor: 'worker-1',
+      commandid: 'c1',
+    }
+    expect(placed(bare)).toStrictEqual(told)
+    expect(placed({ ...METADATA, onBehalfOf: 'alice', correlationId: 'r', causationId: 'e' })).toStrictEqual({
+      ...told,
+      onbehalfof: 'alice',
+      correlationid: 'r',
+      causationid: 'e',
+      traceparent: METADATA.traceparent,
+    })
+  })
+
   test('tells position, operation, time, what happened and its trace', () => {
     const envelope = cloudEventOf({
       logId: 'log-1',

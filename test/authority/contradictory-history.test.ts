@@ -87,6 +87,12 @@ describe('a history that contradicts itself is no state', () => {
     expect(() => fold(EMPTY_REGISTRY, [first, first] as RecordedEvent[])).toThrow('expected revision 1')
   })
 
+  test('A17: a command that was accepted before', () => {
+    const [first, second] = queued.history as [RecordedEvent, RecordedEvent]
+    const again = { ...second, metadata: { ...second.metadata, commandId: 'opening' } }
+    expect(() => fold(EMPTY_REGISTRY, [first, again])).toThrow('command opening was accepted before')
+  })
+
   test('A1: lives of their own contradict themselves alike', () => {
     const life = (before: Specification) => before.state.operations.get('a')
     const recorded = (before: Specification, event: LifecycleEvent) =>

@@ -131,6 +131,29 @@ describe('the one judgement', () => {
     expect(judge(facts, now, graceMs)).toMatchObject(expected)
   })
 
+  test('tells a time of nothing that is not there', () => {
+    expect(judge(QUEUED, 200, 0)).toStrictEqual({
+      freshness: 'fresh',
+      rule: 'queued',
+      sinceAt: 100,
+      deadlineAt: 1_100,
+      reconcileAt: 1_150,
+    })
+    const ended = { ...QUEUED, status: 'failed' } as const
+    expect(judge(ended, 200, 0)).toStrictEqual({ freshness: 'terminal' })
+    expect(judge({ ...SIGNED, policy: { ...POLICY, staleAfterMs: 800 }, status: 'completed' }, 200, 0)).toStrictEqual({
+      freshness: 'terminal',
+      lastSignAt: 600,
+    })
+    const unjudged = { ...QUEUED, policy: null }
+    expect(judge(unjudged, 200, 0)).toStrictEqual({ freshness: 'no_policy' })
+    expect(judge({ ...QUEUED, status: 'running' }, 200, 0)).toStrictEqual({ freshness: 'fresh' })
+    expect(judge({ ...SIGNED, policy: null, cancel: { deadlineAt: 900 } }, 700, 0)).toMatchObject({ reconcileAt: 900 })
+    expect(
+      problemClassOf({ ...ended, outcome: { status: 'cancelled', reconciliation: {} } }, { freshness: 'reconciled' }),
+    ).toBe('terminal_follow_up')
+  })
+
   test('problem classes follow from it', () => {
     const classOf = (facts: FreshnessFacts, now: number) => problemClassOf(facts, judge(facts, now, 0))
     expect(classOf(SIGNED, 700)).toBe('none')

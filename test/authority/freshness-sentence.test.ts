@@ -3,7 +3,7 @@ import { DEADLINE_RULES, type DeadlineRule, REASON_CODES, type ReasonCode } from
 import type { Judgement } from '../../src/authority/freshness.ts'
 import { freshnessSentence } from '../../src/authority/freshness-sentence.ts'
 import type { Outcome } from '../../src/authority/operation.ts'
-import { REASON_SENTENCES } from '../../src/authority/reason-sentences.ts'
+import { REASON_SENTENCES, reasonCodeOf } from '../../src/authority/reason-sentences.ts'
 import { spokenDuration } from '../../src/authority/spoken-duration.ts'
 
 const MINUTE = 60_000
@@ -50,6 +50,18 @@ describe('freshness as a sentence', () => {
       2_000_000,
       'A cancel was asked for. It is forced now.',
     ],
+    [
+      'at the very time',
+      { ...judgement('queued'), reconcileAt: 1_000_000 },
+      1_000_000,
+      'No worker for 0 ms; this kind is reconciled after 0 ms, due for 0 ms.',
+    ],
+    [
+      'of a cancel whose time has come',
+      { ...judgement('cancel'), reconcileAt: 1_000_000 },
+      1_000_000,
+      'A cancel was asked for. It is forced now.',
+    ],
     ['of what nothing threatens', { freshness: 'fresh' }, 0, 'Nothing threatens it.'],
     ['without a policy', { freshness: 'no_policy' }, 0, 'It has no policy: nobody judges its silence.'],
     ['of the end', { freshness: 'terminal' }, 0, 'It has ended.'],
@@ -65,6 +77,42 @@ describe('freshness as a sentence', () => {
       )
     }
   })
+})
+
+test('the end as a sentence', () => {
+  const said = (outcome: Outcome) => freshnessSentence({ freshness: 'terminal' }, 0, outcome)
+  const error = { message: 'secret words of a worker' }
+  const reconciliation = { reasonCode: 'run.cancel_ignored' } as Extract<
+    Outcome,
+    { status: 'failed' }
+  >['reconciliation']
+  expect(said({ status: 'completed', result: null })).toBe('It completed.')
+  expect(said({ status: 'failed', error })).toBe(
+    'It failed: an error was reported, which stands among its diagnostics.',
+  )
+  expect(said({ status: 'cancelled', reason: 'secret words' })).toBe('It was cancelled.')
+  expect(said({ status: 'aborted' })).toBe('It was called off before a worker took it.')
+  expect(said({ status: 'retired' })).toBe('It was wound down as asked.')
+  expect(said({ status: 'terminated', reason: 'secret words' })).toBe('It ended with its owner.')
+  expect(REASON_CODES.map((code) => said(failed(code)))).toEqual([
+    'It failed. No worker started this operation within the time its kind allows.',
+    'It failed. The worker of this operation gave no sign of life for longer than its kind allows.',
+    'It failed. This operation was asked to wind down and did not finish within the time its kind allows.',
+    'It failed. The worker is alive, but made no progress for longer than its kind allows.',
+    'It failed. This operation ran for longer than its kind allows.',
+    'It failed. A cancel was asked for, and the worker did not follow it in time.',
+    'It failed. The infrastructure under this operation timed out or abandoned it.',
+    'It failed. The queue gave up on the job of this operation.',
+    'It failed. The queue knows of no job for this operation.',
+    'It failed. The queue and this registry disagreed about this operation.',
+  ])
+  expect(freshnessSentence({ freshness: 'reconciled' }, 0)).toBe('It did not speak for itself, and was ended.')
+  expect([
+    reasonCodeOf(undefined),
+    reasonCodeOf({ status: 'failed', error }),
+    reasonCodeOf({ status: 'cancelled', ...(reconciliation && { reconciliation }) }),
+    reasonCodeOf({ status: 'cancelled' }),
+  ]).toEqual([undefined, undefined, 'run.cancel_ignored', undefined])
 })
 
 function failed(reasonCode: ReasonCode): Outcome {

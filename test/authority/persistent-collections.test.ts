@@ -7,6 +7,13 @@ import { PersistentQueue } from '../../src/authority/persistent-queue.ts'
 const COLLIDING = [5, 2 ** 32 + 4, 2 * 2 ** 32 + 7, 3 * 2 ** 32 + 6]
 
 type Key = string | number
+
+/** Numbers in clusters, numbers of one hash, texts; each several times. */
+const WALK: readonly Key[] = Array.from({ length: 420 }, (_, i) => {
+  const place = (i * 37) % 101
+  if (i % 10 === 0) return COLLIDING[(i / 10) % COLLIDING.length] as number
+  return i % 3 === 0 ? `key-${place % 40}` : (place % 60) * (i % 4 === 0 ? 32 : 1)
+})
 type Change = readonly ['set', Key, number] | readonly ['delete', Key]
 
 const key: fc.Arbitrary<Key> = fc.oneof(
@@ -69,6 +76,27 @@ describe('a persistent map', () => {
     )
   })
 
+  test('is what it was at each step of a long walk, with an edit and without', () => {
+    for (const edit of [undefined, new Edit()]) {
+      let map = PersistentMap.empty<Key, number>()
+      const native = new Map<Key, number>()
+      for (const [i, key] of WALK.entries()) {
+        const before = map
+        const kept = edit === undefined ? sorted(before) : []
+        const step: Change = i % 7 < 4 ? ['set', key, i] : ['delete', key]
+        map = changed(map, step, edit)
+        changeNative(native, step)
+        expect([map.size, map.get(key), map.has(key)]).toEqual([native.size, native.get(key), native.has(key)])
+        if (edit === undefined) expect(sorted(before)).toEqual(kept)
+        expect(map.delete('nobody')).toBe(map)
+      }
+      expect(sorted(map)).toEqual(sorted(native))
+      for (const key of WALK) map = map.delete(key, edit)
+      expect([map.size, [...map]]).toEqual([0, []])
+      expect(map).toBe(PersistentMap.empty())
+    }
+  })
+
   test('keeps keys of one hash apart', () => {
     const map = COLLIDING.reduce((held, number) => held.set(number, -number), PersistentMap.empty<number, number>())
     expect(COLLIDING.map((number) => map.get(number))).toEqual(COLLIDING.map((number) => -number))
@@ -89,6 +117,35 @@ describe('a persistent map', () => {
 })
 
 describe('a persistent queue', () => {
+  test('is what it was at each step of a long walk', () => {
+    let queue = PersistentQueue.empty<number>()
+    const native: number[] = []
+    for (let i = 0; i < 300; i++) {
+      const [before, kept] = [queue, [...queue]]
+      if (i % 5 < 3) {
+        queue = queue.push(i)
+        native.push(i)
+      } else {
+        queue = queue.shift()
+        native.shift()
+      }
+      expect([[...queue], queue.size, queue.peek()]).toEqual([native, native.length, native[0]])
+      expect([...before]).toEqual(kept)
+      expect(queue.at(queue.next)).toBeUndefined()
+      expect(queue.at(queue.first - 1)).toBeUndefined()
+      expect([...queue.from(queue.first + 2)]).toEqual(native.slice(2))
+      expect([...queue.from(0)]).toEqual(native)
+    }
+    while (queue.size > 0) queue = queue.shift()
+    expect([queue.shift(), queue.peek()]).toEqual([queue, undefined])
+    // What was forgotten is not reached by its place, though its chunk may still be there.
+    const shifted = native.reduce(
+      (all) => all.shift(),
+      native.reduce((all, item) => all.push(item), queue),
+    )
+    expect([shifted.size, shifted.at(shifted.first - 1)]).toEqual([0, undefined])
+  })
+
   const moves = fc.array(
     fc.oneof({ weight: 3, arbitrary: fc.integer() }, { weight: 2, arbitrary: fc.constant('shift' as const) }),
     {

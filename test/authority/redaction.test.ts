@@ -26,9 +26,23 @@ const SECRETS: readonly (readonly [what: string, text: string, left: string])[] 
   ['JSON', `got {"user":"a","password":"${S} x","b":1}`, 'got {"user":"a","password":[redacted],"b":1}'],
   ['a cookie', `Cookie: sid=${S}; other=${S}`, 'Cookie: [redacted]'],
   ['a JWT', `jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.${S} expired`, 'jwt [redacted] expired'],
+  ['a JWT that is not signed', 'jwt eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0 expired', 'jwt [redacted] expired'],
+  ['a token of Kerberos', `refused Negotiate  ${S}`, 'refused Negotiate [redacted]'],
+  ['a digest', `refused Digest ${S}`, 'refused Digest [redacted]'],
   ['a key of AWS', 'key AKIAIOSFODNN7EXAMPLE is not active', 'key [redacted] is not active'],
   ['a token of GitHub', `ghp_${S}${S} is bad`, '[redacted] is bad'],
   ['a key of a payment service', `sk_live_${S} was revoked`, '[redacted] was revoked'],
+  ['a fine-grained token of GitHub', `github_pat_${S}_${S} is bad`, '[redacted] is bad'],
+  ['a token of GitLab', `glpat-${S} is bad`, '[redacted] is bad'],
+  ['a token of Slack', 'xoxb-1234567890-abc is bad', '[redacted] is bad'],
+  ['a key of Google', `AIza${S}${S} is bad`, '[redacted] is bad'],
+  ['a token of npm', `npm_${S}${S} is bad`, '[redacted] is bad'],
+  ['a key for tests', `rk_test_${S} was revoked`, '[redacted] was revoked'],
+  ['a public key of a payment service', `pk_test_${S} was revoked`, '[redacted] was revoked'],
+  ['a key of a project', `sk-proj-${S} was revoked`, '[redacted] was revoked'],
+  ['a key without a word', `sk-${S} was revoked`, '[redacted] was revoked'],
+  ['a key in a key', `sk-live-${S} and sk-test-${S} were revoked`, '[redacted] and [redacted] were revoked'],
+  ['a private key that was cut', `read -----BEGIN PRIVATE KEY-----\n${S}`, 'read [redacted]'],
   [
     'a private key',
     `-----BEGIN RSA PRIVATE KEY-----\n${S}\n-----END RSA PRIVATE KEY-----\nis not valid`,
@@ -48,6 +62,7 @@ describe('secrets', () => {
     'GET https://example.com/a?page=2 answered 503',
     'row 12: name is missing; total = 40',
     'mail to someone@example.com bounced',
+    'npm_config was not found, nor github_pat_x, glpat-y, xoxb-z, AIzaw, sk-short, eyJshort.x and AKIA123',
   ])('B10: "%s" holds none and is left as it is', (text) => {
     expect(withoutSecrets(text)).toBe(text)
   })
@@ -67,6 +82,12 @@ describe('secrets', () => {
         token: '[redacted]',
       },
     })
+  })
+
+  test('B10: an error keeps what it has, and gets nothing that it had not', () => {
+    expect(errorWithoutSecrets({ message: 'no' })).toStrictEqual({ message: 'no' })
+    const details = { a: null, b: 1, c: [null, true], text: 'plain' }
+    expect(errorWithoutSecrets({ message: 'no', details })).toStrictEqual({ message: 'no', details })
   })
 
   test('B10: no text, however long, takes long', () => {

@@ -92,6 +92,87 @@ describe('a specification that holds says nothing', () => {
   })
 })
 
+describe('what a specification stands in for a node with', () => {
+  test('stamps ids, time, actor and claimant as nodes do', () => {
+    const told = specification({ at: 5 })
+      .given({ type: 'RegisterOperation', kind: 'export', key: 'k' })
+      .when({ type: 'ProvisioningSucceeded', id: 'command-1' }, { actor: 'alice' })
+      .next.given({ type: 'RetireRequested', facts: { id: 'command-1', number: 1 }, content: {} })
+    expect(told.state.registryId).toBe('registry')
+    expect(told.state.digestKey).toBe('0'.repeat(64))
+    expect(told.history.map(({ metadata }) => metadata)).toEqual([
+      {
+        commandId: 'opening',
+        commandType: 'OpenRegistry',
+        commandDigest: expect.stringContaining('OpenRegistry'),
+        index: 0,
+        count: 1,
+        at: 5,
+        actor: 'specification',
+        ruleset: 1,
+      },
+      {
+        commandId: 'command-1',
+        commandType: 'RegisterOperation',
+        commandDigest: expect.stringContaining('"key": "k"'),
+        index: 0,
+        count: 1,
+        at: 5,
+        actor: 'specification',
+        ruleset: 1,
+      },
+      {
+        commandId: 'command-2',
+        commandType: 'ProvisioningSucceeded',
+        commandDigest: expect.stringContaining('command-1'),
+        index: 0,
+        count: 1,
+        at: 5,
+        actor: 'alice',
+        ruleset: 1,
+      },
+      {
+        commandId: 'command-3',
+        commandType: 'Given',
+        commandDigest: '',
+        index: 0,
+        count: 1,
+        at: 5,
+        actor: 'specification',
+        ruleset: 1,
+      },
+    ])
+    expect(told.state.operations.get('command-1')?.lease?.claimant).toEqual({ id: 'command-2' })
+  })
+
+  test('knows a command by what it says, in whatever order', () => {
+    const sent = registered.when({ type: 'CancelOperation', id: 'a', reason: 'r' }, { commandId: 'once' }).next
+    sent.when({ reason: 'r', id: 'a', type: 'CancelOperation' }, { commandId: 'once' }).thenRemembered(2)
+    sent.when({ type: 'CancelOperation', id: 'a' }, { commandId: 'once' }).thenRejects('command_id_reused')
+  })
+
+  test('lets a report stand for several, and a policy be refused by all that is wrong with it', () => {
+    const running = registered.given({ type: 'ProvisioningSucceeded', id: 'a' })
+    running.when({ type: 'ReportProgress', id: 'a', leaseEpoch: 2 }, { reports: 3 }).thenEvents({
+      type: 'ProgressReported',
+      facts: { id: 'a', number: 1, reports: 3 },
+      content: {},
+    })
+    registered
+      .when({
+        type: 'RegisterOperation',
+        kind: 'export',
+        policy: { lateAfterMs: 9, staleAfterMs: 8, heartbeatIntervalMs: 1 },
+      })
+      .thenRejects('policy_violation', {
+        command: 'RegisterOperation',
+        kind: 'export',
+        rule: 'lateAfterMs <= staleAfterMs',
+        numbers: { lateAfterMs: 9, staleAfterMs: 8 },
+      })
+  })
+})
+
 describe('a specification that does not hold throws', () => {
   test.each([
     ['another event', () => cancelled.thenEvents({ ...event, facts: { ...event.facts, sequence: 2 } })],
@@ -116,6 +197,80 @@ describe('a specification that does not hold throws', () => {
     ['a command that is malformed', () => registered.given({ type: 'MarkRetired', id: '' })],
   ])('%s', (_what, check) => {
     expect(check).toThrow(SpecificationFailed)
+  })
+
+  const failure = (check: () => unknown): SpecificationFailed => {
+    try {
+      check()
+    } catch (thrown) {
+      if (thrown instanceof SpecificationFailed) return thrown
+    }
+    throw new Error('it holds')
+  }
+
+  test('and says what was looked at, with both values for runners that show them', () => {
+    const told = (check: () => unknown) => {
+      const { name, message, expected, actual } = failure(check)
+      return [name, message.split('\n')[0], expected, actual]
+    }
+    const again = cancelled.when({ type: 'CancelOperation', id: 'a' })
+    const accepted = { type: 'accepted', events: [event] }
+    expect([
+      told(() => cancelled.thenUnchanged()),
+      told(() => cancelled.thenRemembered(2)),
+      told(() => cancelled.thenEffects()),
+      told(() => cancelled.thenRejects('not_found')),
+      told(() => again.thenRejects('not_found')),
+      told(() => again.thenRejectsIdempotently('already_terminal', {})),
+      told(() => registered.given({ type: 'MarkRetired', id: 'b' })),
+    ]).toEqual([
+      ['SpecificationFailed', 'decision of CancelOperation: not as specified', 'unchanged', accepted],
+      ['SpecificationFailed', 'decision of CancelOperation: not as specified', { revision: 2 }, accepted],
+      ['SpecificationFailed', 'effects of CancelOperation: not as specified', [], cancelled.effects],
+      [
+        'SpecificationFailed',
+        'decision of CancelOperation: not as specified',
+        { type: 'rejected', code: 'not_found' },
+        accepted,
+      ],
+      [
+        'SpecificationFailed',
+        'rejection of CancelOperation: not as specified',
+        { code: 'not_found' },
+        { code: 'already_terminal' },
+      ],
+      [
+        'SpecificationFailed',
+        'rejection of CancelOperation: not as specified',
+        { code: 'already_terminal', idempotent: true, facts: {} },
+        { code: 'already_terminal', facts: expect.objectContaining({ operationId: 'a' }) },
+      ],
+      [
+        'SpecificationFailed',
+        'given MarkRetired, which is refused',
+        'accepted',
+        expect.objectContaining({ code: 'not_found' }),
+      ],
+    ])
+  })
+
+  test.each([
+    ['[1, 2, 3]', [1, 2, 3], [1, 3], ['  [', '    1,', '-   2,', '    3', '  ]']],
+    ['a beginning', [1, 2], [0, 1, 2], ['  [', '+   0,', '    1,', '    2', '  ]']],
+    ['an end', ['a', 'b'], ['a', 'b', 'c'], ['  [', '    "a",', '-   "b"', '+   "b",', '+   "c"', '  ]']],
+    ['everything', [1], 'x', ['- [', '-   1', '- ]', '+ "x"']],
+    ['nothing at all', undefined, 'x', ['- undefined', '+ "x"']],
+    [
+      'in the middle',
+      [1, 2, 9, 3, 4],
+      [1, 7, 2, 3, 4],
+      ['  [', '    1,', '+   7,', '    2,', '-   9,', '    3,', '    4', '  ]'],
+    ],
+    ['in another order', { b: 1, a: 2 }, { a: 2, b: 3 }, ['  {', '    "a": 2,', '-   "b": 1', '+   "b": 3', '  }']],
+  ])('and shows what differs and what is alike: %s', (_what, expected, actual, lines) => {
+    expect(new SpecificationFailed('it', expected, actual).message).toBe(
+      ['it', '', '- expected', '+ actual', '', ...lines].join('\n'),
+    )
   })
 
   test('and shows the difference, line by line', () => {

@@ -24,6 +24,7 @@ const STORED: Record<keyof typeof ACCEPTED, readonly object[]> = {
   'the end of a phase with a result': [{ type: 'PhaseCompleted', facts: { id: 'a', number: 1, phase: 'read', attempt: 1 }, content: { result: { rows: 3 } } }],
   'a phase that failed': [{ type: 'PhaseFailed', facts: { id: 'a', number: 1, phase: 'read', attempt: 1 }, content: { error: ERROR } }],
   'a failed phase, begun again': [{ type: 'PhaseStarted', facts: { id: 'a', number: 1, phase: 'read', attempt: 1 }, content: {} }],
+  'a failed phase that nobody declared, begun again': [{ type: 'PhaseStarted', facts: { id: 'a', number: 1, phase: 'own', attempt: 1 }, content: {} }],
   'completion': [{ type: 'OperationCompleted', facts: { id: 'a', number: 1, sequence: 1 }, content: { result: null } }],
   'completion with a result': [{ type: 'OperationCompleted', facts: { id: 'a', number: 1, sequence: 1 }, content: { result: [1] } }],
   'failure': [{ type: 'OperationFailed', facts: { id: 'a', number: 1, sequence: 1 }, content: { error: ERROR } }],

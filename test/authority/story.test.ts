@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { LifecycleEvent, RecordedEvent } from '../../src/authority/events.ts'
+import type { DeadlineRule, LifecycleEvent, RecordedEvent } from '../../src/authority/events.ts'
 import { DEFAULT_POLICY } from '../../src/authority/lifecycle-policy.ts'
 import { livesTouchedBy } from '../../src/authority/operation-life.ts'
 import { storyTold } from '../../src/authority/story.ts'
@@ -86,6 +86,86 @@ describe('a story', () => {
       { error },
     ])
     expect(steps[5]).toMatchObject({ at: 9 * MINUTE, afterMs: MINUTE, silenceMs: 6 * MINUTE, type: 'AttemptLost' })
+  })
+
+  const evidence = { rule: 'sign', attempt: 1, lastRevision: 3, judgedAt: 9 * MINUTE, graceMs: 0 } as const
+  const silent = { reasonCode: 'run.stale_running', evidence: { ...evidence, lastSignAt: 3 * MINUTE } } as const
+  const error = { message: 'broken' }
+  const phase = { ...OF, phase: 'read', attempt: 1 }
+  const anyLimits = {} as Extract<LifecycleEvent, { type: 'RegistryLimitsChanged' }>['facts']['limits']
+  const rule = (one: DeadlineRule): LifecycleEvent => ({
+    type: 'AttentionRaised',
+    facts: { ...OF, attempt: 1, rule: one },
+    content: {},
+  })
+  // biome-ignore format: a table, one line a sentence
+  const told: readonly (readonly [LifecycleEvent, string])[] = [
+    [{ type: 'OperationRegistered', facts: { id: 'a', kind: 'export', kindFacts: KIND_FACTS, policy: null }, content: {} }, 'Registered, of kind "export".'],
+    [{ type: 'RegistrationJoined', facts: OF, content: {} }, 'It was asked for again under its key, and that joined it.'],
+    [{ type: 'RegistrationRolledBack', facts: OF, content: {} }, 'Its registration was taken back.'],
+    [{ type: 'PeerBecameReady', facts: OF, content: { peer: 1 } }, 'Its peer is ready.'],
+    [{ type: 'ProgressReported', facts: { ...OF, reports: 1 }, content: {} }, 'Progress was reported.'],
+    [{ type: 'ProgressReported', facts: { ...OF, reports: 2 }, content: {} }, 'Progress was reported, 2 reports in one.'],
+    [{ type: 'ProgressReported', facts: { ...OF, reports: 1, processed: 5 }, content: {} }, 'Progress was reported: 5.'],
+    [{ type: 'SignsOfLifeRecorded', facts: { signs: [[1, 1]] }, content: {} }, 'It was heard of.'],
+    [{ type: 'PhaseStarted', facts: phase, content: {} }, 'Phase "read" began.'],
+    [{ type: 'PhaseCompleted', facts: phase, content: { result: 1 } }, 'Phase "read" was completed.'],
+    [{ type: 'PhaseFailed', facts: phase, content: { error } }, 'Phase "read" failed.'],
+    [{ type: 'AttemptFailed', facts: { ...OF, attempt: 1, notBeforeAt: 12 * MINUTE }, content: { error } }, 'Attempt 1 failed; the next one may begin in 2 min.'],
+    [{ type: 'AttemptFailed', facts: { ...OF, attempt: 1, notBeforeAt: 10 * MINUTE }, content: { error } }, 'Attempt 1 failed; the next one may begin.'],
+    [{ type: 'AttemptLost', facts: { ...OF, attempt: 1, notBeforeAt: 0 }, content: {} }, 'Attempt 1 was lost; the next one may begin.'],
+    [{ type: 'CancelRequested', facts: { ...OF, deadlineAt: 11 * MINUTE }, content: {} }, 'A cancel was asked for; it is forced in 1 min unless it is followed.'],
+    [{ type: 'RetireRequested', facts: OF, content: {} }, 'It was asked to wind down.'],
+    [rule('queued'), 'No worker took it in the time that its kind allows.'],
+    [rule('first_sign'), 'It was claimed and not heard of since, for longer than its kind allows.'],
+    [rule('progress'), 'It was alive and made no progress, for longer than its kind allows.'],
+    [rule('runtime'), 'It ran for longer than its kind allows.'],
+    [rule('cancel'), 'It did not follow the cancel in time.'],
+    [rule('retire'), 'It did not wind down in the time that its kind allows.'],
+    [{ type: 'AttentionCleared', facts: { ...OF, attempt: 1, rule: 'sign' }, content: {} }, 'It was heard of again, and needs no attention.'],
+    [{ type: 'OperationCompleted', facts: { ...OF, sequence: 1 }, content: { result: 1 } }, 'It completed.'],
+    [{ type: 'OperationCancelled', facts: { ...OF, sequence: 1, reconciliation: { ...silent, evidence } }, content: {} }, 'It was cancelled. The reconciler ended it.'],
+    [{ type: 'OperationFailed', facts: { ...OF, sequence: 1, reasonCode: 'run.stalled', reconciliation: silent }, content: { error } }, 'It failed. The worker is alive, but made no progress for longer than its kind allows. The reconciler ended it. Nothing had been heard for 6 min.'],
+    [{ type: 'OperationAborted', facts: { ...OF, sequence: 1 }, content: {} }, 'It was called off before a worker took it.'],
+    [{ type: 'OperationRetired', facts: { ...OF, sequence: 1 }, content: {} }, 'It was wound down as asked.'],
+    [{ type: 'OwnerTerminated', facts: { numbers: [1], firstSequence: 1 }, content: { reason: 'over' } }, 'It ended with its owner.'],
+    [{ type: 'RegistryOpened', facts: { registryId: 'r', limits: anyLimits }, content: { digestKey: '' } }, 'Something happened to its owner.'],
+    [{ type: 'RegistryLimitsChanged', facts: { limits: anyLimits }, content: {} }, 'Something happened to its owner.'],
+    [{ type: 'OwnerRetired', facts: {}, content: { reason: 'over' } }, 'Something happened to its owner.'],
+    [{ type: 'WaitBegan', facts: { waitId: 'w', mode: 'all', numbers: [1], deadlineAt: 1 }, content: {} }, 'Something happened to its owner.'],
+    [{ type: 'WaitExpired', facts: { waitId: 'w' }, content: {} }, 'Something happened to its owner.'],
+    [{ type: 'WaitCancelled', facts: { waitId: 'w' }, content: {} }, 'Something happened to its owner.'],
+    [{ type: 'CompletedCollected', facts: { fromSequence: 1, throughSequence: 1 }, content: {} }, 'Something happened to its owner.'],
+  ]
+  test.each(told.map(([event, sentence]) => [sentence, event] as const))(
+    'D8: has the sentence: %s',
+    (sentence, event) => {
+      expect(storyTold(recorded([[10, event]]))[0]?.sentence).toBe(sentence)
+    },
+  )
+
+  test('D8: tells of a step what is known of it, and no more', () => {
+    const steps = storyTold(
+      recorded([
+        [10, { type: 'RegistrationJoined', facts: OF, content: {} }],
+        [9, { type: 'OperationCancelled', facts: { ...OF, sequence: 1 }, content: { reason: 'over' } }],
+        [9, { type: 'OperationFailed', facts: { ...OF, sequence: 1 }, content: { error } }],
+        [
+          9,
+          {
+            type: 'OperationCompleted',
+            facts: { ...OF, sequence: 1, reconciliation: { ...silent, evidence } },
+            content: { result: 1 },
+          },
+        ],
+      ]),
+    )
+    expect(steps.map(({ sentence: _told, type: _type, ...step }) => step)).toStrictEqual([
+      { revision: 1, at: 10 * MINUTE },
+      { revision: 2, at: 9 * MINUTE, afterMs: 0, diagnostics: { message: 'over' } },
+      { revision: 3, at: 9 * MINUTE, afterMs: 0, diagnostics: { error } },
+      { revision: 4, at: 9 * MINUTE, afterMs: 0 },
+    ])
   })
 
   test('B10: has a sentence of its own words for every event, in any history', () => {

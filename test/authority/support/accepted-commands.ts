@@ -88,6 +88,7 @@ export const ACCEPTED = {
   'the end of a phase with a result': [reading, { type: 'CompletePhase', ...one, phase: 'read', result: { rows: 3 } }],
   'a phase that failed': [reading, { type: 'FailPhase', ...one, phase: 'read', error: ERROR }],
   'a failed phase, begun again': [reading.given({ type: 'FailPhase', ...one, phase: 'read', error: ERROR }), { type: 'StartPhase', ...one, phase: 'read' }],
+  'a failed phase that nobody declared, begun again': [running().given({ type: 'StartPhase', ...one, phase: 'own' }, { type: 'FailPhase', ...one, phase: 'own', error: ERROR }), { type: 'StartPhase', ...one, phase: 'own' }],
   'completion': [running(), { type: 'CompleteOperation', ...one }],
   'completion with a result': [running(), { type: 'CompleteOperation', ...one, result: [1] }],
   'failure': [running(), { type: 'FailOperation', ...one, error: ERROR }],

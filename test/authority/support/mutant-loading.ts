@@ -15,6 +15,9 @@ export interface Loading {
 
 const PLAIN_TESTS = new URL('plain-tests.ts', import.meta.url).href
 
+/** Which sources a file imports, whatever the time: by address without it. */
+const imports = new Map<string, Set<string>>()
+
 /** For the process and for good. A source keeps to the time of who imports it, whatever the time of the tests. */
 export function hookLoading(folder: string): void {
   const sources = pathToFileURL(path.join(folder, 'src/authority/')).href
@@ -26,6 +29,8 @@ export function hookLoading(folder: string): void {
       if (!parent.startsWith(sources) && !parent.startsWith(tests)) return next(specifier, context)
       if (specifier === 'vitest') return { url: PLAIN_TESTS, format: 'module-typescript', shortCircuit: true }
       const resolved = next(specifier, context)
+      const [importing = ''] = parent.split('?')
+      imports.set(importing, (imports.get(importing) ?? new Set()).add(resolved.url))
       const times = new URL(parent).searchParams
       if (resolved.url.startsWith(sources)) times.delete('tests')
       else if (!resolved.url.startsWith(tests)) return resolved
@@ -45,4 +50,13 @@ export function hookLoading(folder: string): void {
 export async function load(file: string, { sources, tests }: Loading): Promise<void> {
   const url = pathToFileURL(path.resolve(file)).href
   await import(file.startsWith('src/') ? `${url}?sources=${sources}` : `${url}?sources=${sources}&tests=${tests}`)
+}
+
+/** Every source that a file needs which was loaded before, at any remove. */
+export function sourcesNeededBy(file: string): readonly string[] {
+  const found = new Set([pathToFileURL(path.resolve(file)).href])
+  // A set that grows while it is walked is walked to its end.
+  for (const one of found) for (const imported of imports.get(one) ?? []) found.add(imported)
+  const sources = pathToFileURL(path.resolve('src/')).href
+  return [...found].filter((url) => url.startsWith(sources)).map((url) => path.relative('.', fileURLToPath(url)))
 }

@@ -92,10 +92,10 @@ function assertProblem(target: string, { status, headers }: HttpAnswer, body: un
   mustHold(isProblem, () => `${status} is told as ${media}: ${JSON.stringify(body)}`)
 }
 
-/** Nothing is the matter with the server: it may only be asked for more than there is yet. */
+/** Nothing is the matter with the server: it may only be asked for more than there is yet, or too early. */
 function isNamed(body: unknown): boolean {
   const { code } = (body ?? {}) as { readonly code?: string }
-  return code === 'read_model_behind'
+  return code === 'read_model_behind' || code === 'not_served'
 }
 
 function parsed(text: string, target: string): unknown {

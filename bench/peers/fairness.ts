@@ -1,0 +1,14 @@
+/** What the figures of peers do not say by themselves; printed with them, and told beside the table that is kept. */
+export const FAIRNESS: readonly string[] = [
+  'An operation of W1 is registered, started and completed, each step acknowledged as durable before the next one. BullMQ and pg-boss give the start to a worker, DBOS to itself; Verdict lets whoever works start it. A task queue hands work out, in order, with priorities and retries; Verdict does not. It is no queue, and is compared as what keeps the record of an operation.',
+  'Verdict in process has no other process and no connection: it wins what a round trip costs. Verdict by SDK is the comparison of like with like: a server, and a client of it.',
+  'Load and peer share the machine and its cores, and the load of BullMQ, pg-boss and DBOS runs their clients in the same process as their workers, so that no time is lost between the two.',
+  'Redis and PostgreSQL are reached by a socket in the file system, which is faster than TCP; the server of Verdict by HTTP over TCP.',
+  'BullMQ is counted with the script that completes a job and takes the next one along: two durable steps for a job wherever another one waits, where the others have three. For that its worker has fewer places than there are operations in flight (16 at 32, 32 at 128): with a place for each it does much less, as a row tells. The floor is the better one.',
+  'Redis with `appendfsync always` flushes once for all commands that arrived together, Verdict and PostgreSQL for all commits that wait. With `everysec` a crash of the machine loses up to a second of what was acknowledged: that row is no peer in durability, and no floor.',
+  'pg-boss fetches and completes in batches, woken in process; its own workers poll, each half second at the soonest, or listen. By itself it tells nobody of an end: who waits asks, here every 25 ms, which is the choice of the bench. Asking more often gives a shorter wait and fewer operations.',
+  'DBOS makes more than a queue: a workflow goes on after a crash at the step where it was, and its steps are on record. It is started without a queue. A handle in the process that runs the workflow waits without asking; any other asks once a second by default.',
+  'PostgreSQL runs with the settings that come with it (128 MB of shared buffers, full page writes, 32 connections): somebody who tunes it gets more.',
+  'Verdict spreads the operations over 64 registries, as W1 does; the others have one queue. Verdict keeps each of the three steps as an event in a hash chain, and `verdict serve` its read models as well; the others keep the job or workflow as it is now (DBOS its step, BullMQ a trimmed stream of events).',
+  'Waits are told from the moment the work hands over its result, so that the durable commit of the end is in them. "As fast as it goes" is a peer at its limit, and the fastest has the most to do; with 20 ms of work for each operation all have about the same to do.',
+]
