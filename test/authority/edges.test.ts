@@ -3,11 +3,14 @@ import { utf8Length } from '../../src/authority/bounds.ts'
 import type { Command } from '../../src/authority/commands.ts'
 import { decide } from '../../src/authority/decide.ts'
 import type { Evidence, LifecycleEvent } from '../../src/authority/events.ts'
+import { ContradictoryHistory } from '../../src/authority/evolve.ts'
 import type { KindDefinitions } from '../../src/authority/kinds.ts'
 import { viewOf } from '../../src/authority/operation-view.ts'
-import { EMPTY_REGISTRY } from '../../src/authority/registry.ts'
+import { EMPTY_REGISTRY, type EndedWait, winnerOf } from '../../src/authority/registry.ts'
 import { plainOf } from '../../src/authority/registry-snapshot.ts'
 import { type Specification, specification } from '../../src/authority/specification.ts'
+import { TimelineFold } from '../../src/authority/timeline.ts'
+import { utcText } from '../../src/authority/utc-text.ts'
 
 const KINDS: KindDefinitions = {
   waking: { wakeOwner: true },
@@ -239,6 +242,33 @@ test('A21: completed phases are counted, and no others', () => {
   })
   const operation = operationIn(phased)
   expect(operation && viewOf(operation, 0, 0)).toMatchObject({ phasesCompleted: 1, phasesTotal: 3 })
+})
+
+test('A9: a wait for any knows who ended first, whoever else is named behind him; one for nobody is over at once', () => {
+  const two = queued.given({ type: 'RegisterOperation', id: 'b', kind: 'k' })
+  const waiting = two.given(
+    { type: 'BeginWaitAny', waitId: 'w', ids: ['a', 'b'] },
+    { type: 'CancelOperation', id: 'a' },
+  )
+  expect(waiting.state.endedWaits.get('w')).toMatchObject({ ending: 'satisfied' })
+  expect(winnerOf(waiting.state.endedWaits.get('w') as EndedWait)).toBe(1)
+  two.when({ type: 'BeginWaitAny', waitId: 'w', ids: [] }).thenUnchanged()
+})
+
+test('time in the queue is no silence', () => {
+  const fold = new TimelineFold(1)
+  for (const recorded of queued.history.slice(1)) fold.take(recorded)
+  expect(fold.told(1e12)?.silences).toEqual([])
+})
+
+test('the last day of four hundred years is written as Date writes it', () => {
+  const at = Date.UTC(2000, 1, 29)
+  expect(utcText(at)).toBe(new Date(at).toISOString())
+})
+
+test('a history that contradicts itself says so by name', () => {
+  const thrown = new ContradictoryHistory(3, 'WaitBegan', 'no')
+  expect([thrown.name, thrown.revision]).toEqual(['ContradictoryHistory', 3])
 })
 
 test('a surrogate that has no other half counts as what replaces it', () => {
