@@ -4,7 +4,9 @@ import type { Command } from '../../src/authority/commands.ts'
 import { decide } from '../../src/authority/decide.ts'
 import type { Evidence, LifecycleEvent } from '../../src/authority/events.ts'
 import type { KindDefinitions } from '../../src/authority/kinds.ts'
+import { viewOf } from '../../src/authority/operation-view.ts'
 import { EMPTY_REGISTRY } from '../../src/authority/registry.ts'
+import { plainOf } from '../../src/authority/registry-snapshot.ts'
 import { type Specification, specification } from '../../src/authority/specification.ts'
 
 const KINDS: KindDefinitions = {
@@ -211,6 +213,32 @@ test('results of phases that nobody declared are carried over in the order given
     { name: 'one', status: 'completed', result: 1 },
   ])
   expect(operationIn(carried)).not.toHaveProperty('phaseResults')
+})
+
+test('A20: a snapshot has operations by number, and members of a wait too, however many', () => {
+  const ids = Array.from({ length: 40 }, (_, i) => `op-${(i * 7) % 40}`)
+  const many = ids.reduce((before, id) => before.given({ type: 'RegisterOperation', id, kind: 'k' }), empty)
+  const waiting = ids
+    .slice(0, 39)
+    .toReversed()
+    .reduce<Specification>(
+      (before, id) => before.given({ type: 'CancelOperation', id }),
+      many.given({ type: 'BeginWaitAll', waitId: 'w', ids }),
+    )
+  const { operations, waits } = plainOf(waiting.state)
+  expect(operations.map(({ id }) => id)).toEqual(ids)
+  expect(waits[0]?.reached.map(([number]) => number)).toEqual(Array.from({ length: 39 }, (_, i) => i + 1))
+})
+
+test('A21: completed phases are counted, and no others', () => {
+  const phased = specification({ kinds: { k: { phases: ['read', 'write', 'send'] } } }).given({
+    type: 'RegisterOperation',
+    id: 'a',
+    kind: 'k',
+    phaseResults: { read: 1 },
+  })
+  const operation = operationIn(phased)
+  expect(operation && viewOf(operation, 0, 0)).toMatchObject({ phasesCompleted: 1, phasesTotal: 3 })
 })
 
 test('a surrogate that has no other half counts as what replaces it', () => {

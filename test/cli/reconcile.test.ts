@@ -110,6 +110,8 @@ describe('verdict config check', () => {
     const { code, stdout } = await verdict('config', 'check', file({ server }))
     expect({ code, text: stdout.toString() }).toEqual({ code: 0, text: expect.not.stringContaining('secret') })
     expect(stdout.toString()).toMatch(/^server\n {2}host {20}0\.0\.0\.0\n {2}store {19}esdb:\/\/user:\*\*\*@db:2113\n/)
+    const nested = await verdict('config', 'check', file({ server: { host: ['0.0.0.0'] } }))
+    expect(nested).toMatchObject({ code: 1, stderr: expect.stringContaining('server.host: expected a text') })
     const stray = await verdict('config', 'check', file({ server: { prot: 1 } }))
     expect({ code: stray.code, stderr: stray.stderr }).toEqual({
       code: 1,
