@@ -23,7 +23,7 @@ export const PLACE_FOR_EACH: Places = { told: 'as many as are in flight', of: (i
 
 /**
  * A worker with a free place asks for one job at a time; one that completes a job takes the next along. So with fewer places than are in
- * flight, as where work waits in the queue, BullMQ does several times as much. These were the best of all, a half and a fourth.
+ * flight, as where work waits in the queue, BullMQ does more. These were the best of all of them, a half and a fourth, by turns in one run.
  */
 export const FEWER_PLACES: Places = {
   told: '1, 16 and 32 at 1, 32 and 128 in flight',

@@ -93,7 +93,7 @@ export function putOperation(draft: Draft, operation: Operation): void {
   draft.operations = draft.operations.set(operation.id, operation, draft.edit)
 }
 
-/** The key is free for the next registration. */
-export function releaseKey(draft: Draft, { key, number }: Operation): void {
-  if (key !== undefined && draft.keys.get(key) === number) draft.keys = draft.keys.delete(key, draft.edit)
+/** The key is free for the next registration; until now nobody else could hold it. */
+export function releaseKey(draft: Draft, { key }: Operation): void {
+  if (key !== undefined) draft.keys = draft.keys.delete(key, draft.edit)
 }

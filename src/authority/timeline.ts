@@ -130,12 +130,8 @@ export class TimelineFold {
       this.#phases.push({ phase, attempt, fromAt: at })
     }
     if (event.type === 'PhaseCompleted' || event.type === 'PhaseFailed') {
-      const { phase } = event.facts
-      const ending = event.type === 'PhaseCompleted' ? ('completed' as const) : ('failed' as const)
-      end(
-        this.#phases.filter((one) => one.phase === phase),
-        { untilAt: at, ending },
-      )
+      // One phase runs at a time.
+      end(this.#phases, { untilAt: at, ending: event.type === 'PhaseCompleted' ? 'completed' : 'failed' })
     }
     if (event.type === 'AttemptFailed' || event.type === 'AttemptLost') {
       this.#ended(before, after.attemptEndedAt ?? at, event.type === 'AttemptLost' ? 'lost' : 'failed')

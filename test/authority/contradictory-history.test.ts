@@ -46,6 +46,11 @@ const opening: LifecycleEvent = {
   content: { digestKey: '0' },
 }
 
+const peered = specification({ kinds: { k: { expectsPeer: true } } }).given(
+  { type: 'RegisterOperation', id: 'a', kind: 'k', claim: {} },
+  { type: 'PeerReady', id: 'a', leaseEpoch: 2, peer: 1 },
+)
+
 // biome-ignore format: a table, one line a case
 const CONTRADICTIONS: readonly (readonly [what: string, Specification, LifecycleEvent, why: string])[] = [
   ['before the registry is open', specification({ open: false }), registered('a'), 'the registry is not open'],
@@ -72,6 +77,10 @@ const CONTRADICTIONS: readonly (readonly [what: string, Specification, Lifecycle
   ['a wait for nobody', running, began('w', 7), 'no operation 7'],
   ['the end of no wait', running, { type: 'WaitExpired', facts: { waitId: 'w' }, content: {} }, 'the wait w is not active'],
   ['a contradiction of another life', collected, { type: 'ContradictionRecorded', facts: { id: 'a', number: 7, claimed: 'completed' }, content: {} }, 'there is no operation a #7'],
+  ['a peer that nobody expects', running, { type: 'PeerBecameReady', facts: a, content: { peer: 1 } }, 'a is running'],
+  ['a second peer', peered, { type: 'PeerBecameReady', facts: a, content: { peer: 1 } }, 'a is running'],
+  ['a second wish for a cancel', running.given({ type: 'RequestCancel', id: 'a' }), { type: 'CancelRequested', facts: { ...a, deadlineAt: 1 }, content: {} }, 'a is running'],
+  ['completion with a phase ahead', running.given({ type: 'PhaseStarted', facts: phase, content: {} }), completed(1), 'a is running'],
 ]
 
 describe('a history that contradicts itself is no state', () => {

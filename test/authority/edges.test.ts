@@ -3,9 +3,14 @@ import { utf8Length } from '../../src/authority/bounds.ts'
 import type { Command } from '../../src/authority/commands.ts'
 import { decide } from '../../src/authority/decide.ts'
 import type { Evidence, LifecycleEvent } from '../../src/authority/events.ts'
+import { ContradictoryHistory } from '../../src/authority/evolve.ts'
 import type { KindDefinitions } from '../../src/authority/kinds.ts'
-import { EMPTY_REGISTRY } from '../../src/authority/registry.ts'
+import { viewOf } from '../../src/authority/operation-view.ts'
+import { EMPTY_REGISTRY, type EndedWait, winnerOf } from '../../src/authority/registry.ts'
+import { plainOf } from '../../src/authority/registry-snapshot.ts'
 import { type Specification, specification } from '../../src/authority/specification.ts'
+import { TimelineFold } from '../../src/authority/timeline.ts'
+import { utcText } from '../../src/authority/utc-text.ts'
 
 const KINDS: KindDefinitions = {
   waking: { wakeOwner: true },
@@ -211,6 +216,59 @@ test('results of phases that nobody declared are carried over in the order given
     { name: 'one', status: 'completed', result: 1 },
   ])
   expect(operationIn(carried)).not.toHaveProperty('phaseResults')
+})
+
+test('A20: a snapshot has operations by number, and members of a wait too, however many', () => {
+  const ids = Array.from({ length: 40 }, (_, i) => `op-${(i * 7) % 40}`)
+  const many = ids.reduce((before, id) => before.given({ type: 'RegisterOperation', id, kind: 'k' }), empty)
+  const waiting = ids
+    .slice(0, 39)
+    .toReversed()
+    .reduce<Specification>(
+      (before, id) => before.given({ type: 'CancelOperation', id }),
+      many.given({ type: 'BeginWaitAll', waitId: 'w', ids }),
+    )
+  const { operations, waits } = plainOf(waiting.state)
+  expect(operations.map(({ id }) => id)).toEqual(ids)
+  expect(waits[0]?.reached.map(([number]) => number)).toEqual(Array.from({ length: 39 }, (_, i) => i + 1))
+})
+
+test('A21: completed phases are counted, and no others', () => {
+  const phased = specification({ kinds: { k: { phases: ['read', 'write', 'send'] } } }).given({
+    type: 'RegisterOperation',
+    id: 'a',
+    kind: 'k',
+    phaseResults: { read: 1 },
+  })
+  const operation = operationIn(phased)
+  expect(operation && viewOf(operation, 0, 0)).toMatchObject({ phasesCompleted: 1, phasesTotal: 3 })
+})
+
+test('A9: a wait for any knows who ended first, whoever else is named behind him; one for nobody is over at once', () => {
+  const two = queued.given({ type: 'RegisterOperation', id: 'b', kind: 'k' })
+  const waiting = two.given(
+    { type: 'BeginWaitAny', waitId: 'w', ids: ['a', 'b'] },
+    { type: 'CancelOperation', id: 'a' },
+  )
+  expect(waiting.state.endedWaits.get('w')).toMatchObject({ ending: 'satisfied' })
+  expect(winnerOf(waiting.state.endedWaits.get('w') as EndedWait)).toBe(1)
+  two.when({ type: 'BeginWaitAny', waitId: 'w', ids: [] }).thenUnchanged()
+})
+
+test('time in the queue is no silence', () => {
+  const fold = new TimelineFold(1)
+  for (const recorded of queued.history.slice(1)) fold.take(recorded)
+  expect(fold.told(1e12)?.silences).toEqual([])
+})
+
+test('the last day of four hundred years is written as Date writes it', () => {
+  const at = Date.UTC(2000, 1, 29)
+  expect(utcText(at)).toBe(new Date(at).toISOString())
+})
+
+test('a history that contradicts itself says so by name', () => {
+  const thrown = new ContradictoryHistory(3, 'WaitBegan', 'no')
+  expect([thrown.name, thrown.revision]).toEqual(['ContradictoryHistory', 3])
 })
 
 test('a surrogate that has no other half counts as what replaces it', () => {
