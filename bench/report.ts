@@ -13,7 +13,14 @@ export interface BenchRow {
   /** Milliseconds per command. */
   readonly p50?: number
   readonly p99?: number
+  /** Of the repetitions, in the unit of the value. */
+  readonly spread?: Spread
   readonly aim?: Aim
+}
+
+export interface Spread {
+  readonly min: number
+  readonly max: number
 }
 
 /** What the value, the ratio or the p99 is to come to. */
@@ -27,6 +34,8 @@ export interface BenchReport {
   readonly name: string
   readonly machine: Readonly<Record<string, string | number>>
   readonly rows: readonly BenchRow[]
+  /** Sentences for under the table. */
+  readonly notes?: readonly string[]
 }
 
 export function machineFacts(): Readonly<Record<string, string | number>> {
@@ -41,13 +50,14 @@ export function machineFacts(): Readonly<Record<string, string | number>> {
   }
 }
 
-export function printReport({ name, machine, rows }: BenchReport): void {
+export function printReport({ name, machine, rows, notes = [] }: BenchReport): void {
   console.log(`\n${name}: ${Object.values(machine).join(' | ')}\n`)
   const table = [
-    ['case', 'value', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'aim'],
+    ['case', 'value', 'spread', 'unit', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'aim'],
     ...rows.map((row) => [
       row.case,
       figure(row.value),
+      row.spread === undefined ? '' : `${figure(row.spread.min)}..${figure(row.spread.max)}`,
       row.unit,
       figure(row.floor),
       row.ratio === undefined ? '' : row.ratio.toFixed(2),
@@ -61,6 +71,7 @@ export function printReport({ name, machine, rows }: BenchReport): void {
   console.log(text(table[0] as string[]))
   console.log(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`)
   for (const line of table.slice(1)) console.log(text(line))
+  if (notes.length > 0) console.log(`\n${notes.map((note) => `- ${note}`).join('\n')}`)
 }
 
 /** Of the whole process, its threads included. */
@@ -82,7 +93,8 @@ export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
 }
 
-function aimOf({ value, ratio = 0, p99 = Number.POSITIVE_INFINITY, aim }: BenchRow): string {
+/** The aim and whether it is met; nothing where there is none. */
+export function aimOf({ value, ratio = 0, p99 = Number.POSITIVE_INFINITY, aim }: BenchRow): string {
   if (aim === undefined) return ''
   const told = (text: string, isMet: boolean) => `${text}: ${isMet ? 'met' : 'not met'}`
   if ('atLeast' in aim) return told(`>= ${figure(aim.atLeast)}`, value >= aim.atLeast)
@@ -91,12 +103,15 @@ function aimOf({ value, ratio = 0, p99 = Number.POSITIVE_INFINITY, aim }: BenchR
   return told(`p99 < ${aim.p99MsMax} ms`, p99 < aim.p99MsMax)
 }
 
-function figure(value: number | undefined): string {
+/** As tables tell it. */
+export function figure(value: number | undefined): string {
   if (value === undefined) return ''
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
 
-function versionOf(name: string): string {
-  const path = new URL(`../node_modules/${name}/package.json`, import.meta.url)
+/** Of a package that is installed here, or of this one. */
+export function versionOf(name: string): string {
+  const folder = name === 'verdict' ? '..' : `../node_modules/${name}`
+  const path = new URL(`${folder}/package.json`, import.meta.url)
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }

@@ -50,8 +50,8 @@ export const settingsSchema = z.strictObject({
   projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
   /**
-   * From one write of the read models to the next, at least, unless somebody waits for their rows: what comes meanwhile is written
-   * together, which costs much less. The first event after a pause waits for nothing.
+   * From one write of the read models to the next, at least, where a hundred events come meanwhile or nobody waits for their rows:
+   * they are written together, which costs much less. The first event after a pause waits for nothing.
    */
   projectionBatchMs: ms.default(40),
   rebuildBatchEventsMax: positive.default(5_000),

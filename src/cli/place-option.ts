@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os'
 import { openVerdict } from '../app.ts'
 import { connectVerdict } from '../client/connect.ts'
+import type { ConnectedVerdict } from '../client/connected-verdict.ts'
 import type { Verdict, VerdictDefaults } from '../client/verdict.ts'
 import { STORE_HELP, STORE_OPTIONS, type StorePlace, storePlace } from './store-option.ts'
 import { UsageError } from './usage-error.ts'
@@ -46,7 +47,7 @@ export async function openPlace(place: Place, defaults: Omit<VerdictDefaults, 'a
 export function connectTo(
   { url, apiKey }: Extract<Place, { readonly type: 'server' }>,
   defaults: Omit<VerdictDefaults, 'actor'>,
-): Verdict {
+): ConnectedVerdict {
   return connectVerdict(url, { ...defaults, ...(apiKey === undefined ? {} : { apiKey }) })
 }
 

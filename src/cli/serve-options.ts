@@ -81,6 +81,10 @@ export function configurationIn(text: string): Configuration {
   const { server = {} } = parsed as { readonly server?: unknown }
   if (typeof server !== 'object' || server === null) throw new Error('server: expected an object')
   assertKnown(Object.keys(server), SERVER_FIELDS, 'server.')
+  for (const [name, value] of Object.entries(server)) {
+    if (name === 'jwt' || typeof value === 'string' || typeof value === 'number') continue
+    throw new Error(`server.${name}: expected a text${name === 'port' ? ' or a number' : ''}`)
+  }
   return parsed
 }
 

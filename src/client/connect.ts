@@ -1,12 +1,13 @@
 /** The same API as embedding, over a server: `connectVerdict(url, { apiKey })`. */
 import { SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { CONSOLE_LOG } from '../runtime/warning-log.ts'
+import { ConnectedVerdict } from './connected-verdict.ts'
 import { type Duration, durationMs } from './durations.ts'
 import { given } from './given-options.ts'
 import { HttpDoor } from './http-door.ts'
 import { invalidInput } from './operation-errors.ts'
 import type { ReportSpool } from './report-spool.ts'
-import { Verdict, type VerdictDefaults } from './verdict.ts'
+import type { VerdictDefaults } from './verdict.ts'
 
 /** Who acts is who holds the key: `actor` is for the server to say. */
 export interface ConnectOptions extends Omit<VerdictDefaults, 'actor'> {
@@ -44,7 +45,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions, true>> = {
  * Nothing is sent before it is first used. Requests that no server answered are sent again under the same command ids, after
  * 1, 2, 4 ... 30 s; waits and iterations go on over restarts. Throws OperationRejected for options that do not fit.
  */
-export function connectVerdict(url: string | URL, options: ConnectOptions = {}): Verdict {
+export function connectVerdict(url: string | URL, options: ConnectOptions = {}): ConnectedVerdict {
   const stray = Object.keys(given(options)).find((name) => !Object.hasOwn(OPTIONS, name))
   if (stray !== undefined) throw invalidInput(`options.${stray}`, `one of ${Object.keys(OPTIONS).join(', ')}`, stray)
   const { apiKey, fetch, spool, startWithin = START_WITHIN_MS, answerWithin = ANSWER_WITHIN_MS, ...defaults } = options
@@ -62,5 +63,5 @@ export function connectVerdict(url: string | URL, options: ConnectOptions = {}):
     ...(fetch === undefined ? {} : { fetch }),
     ...(spool === undefined ? {} : { spool }),
   })
-  return new Verdict(door, defaults)
+  return new ConnectedVerdict(door, defaults)
 }

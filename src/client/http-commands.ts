@@ -39,6 +39,10 @@ export interface CommandQueueParts {
 const BATCH_COMMANDS_MAX = 256
 const BATCH_CHARACTERS_MAX = 1024 * 1024
 const BATCHES_AT_ONCE_MAX = 4
+/** Fewer are not shared out over two batches: a request costs as much as some of them. */
+const BATCH_SHARE_MIN = 64
+/** Turns of the microtask queue from an answer to what its receiver sends next, with some to spare. */
+const ANSWERED_WITHIN = 16
 const COMMANDS_WAITING_MAX = 100_000
 
 interface Waiting {
@@ -62,6 +66,7 @@ export class CommandQueue {
   #waiting: Waiting[] = []
   readonly #ownersOnTheWay = new Set<string>()
   #batchesOnTheWay = 0
+  #commandsOnTheWay = 0
   #batchCommandsMax = BATCH_COMMANDS_MAX
   #isScheduled = false
   /** Failures in a row. */
@@ -101,7 +106,7 @@ export class CommandQueue {
         isSettled: false,
       }
       this.#waiting.push(waiting)
-      this.#schedule()
+      void this.#schedule()
     })
   }
 
@@ -113,15 +118,12 @@ export class CommandQueue {
   }
 
   /** After what is issued in this turn of the event loop, and what follows from answers of this turn. */
-  #schedule(): void {
+  async #schedule(): Promise<void> {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    queueMicrotask(() =>
-      queueMicrotask(() => {
-        this.#isScheduled = false
-        this.#pump()
-      }),
-    )
+    for (let i = 0; i < ANSWERED_WITHIN; i++) await undefined
+    this.#isScheduled = false
+    this.#pump()
   }
 
   #pump(): void {
@@ -142,6 +144,7 @@ export class CommandQueue {
 
   /** The next ones of owners of which none is on its way. */
   #take(): Waiting[] {
+    const owners = this.#ownersOfNext()
     const batch: Waiting[] = []
     const left: Waiting[] = []
     let characters = 0
@@ -154,14 +157,40 @@ export class CommandQueue {
       // What somebody may do is weighed by workspace: one in which they may nothing must not spoil another.
       const isElsewhere =
         batch.length > 0 && batch[0]?.outgoing.registry.workspace !== waiting.outgoing.registry.workspace
-      if (isFull || isElsewhere || this.#ownersOnTheWay.has(waiting.owner)) left.push(waiting)
-      else {
+      if (!isFull && !isElsewhere && owners.has(waiting.owner)) {
         batch.push(waiting)
         characters += waiting.text.length
+      } else {
+        left.push(waiting)
+        // What follows it of the same owner waits as well, whether or not there is room for that.
+        owners.delete(waiting.owner)
       }
     }
     this.#waiting = left
     return batch
+  }
+
+  /**
+   * Whose commands the next batch takes: all of an owner's together, of owners that have half of what waits or is on its way. With all
+   * of it in one batch client and server would wait for each other in turns.
+   */
+  #ownersOfNext(): Set<string> {
+    const waiting = new Map<string, number>()
+    let ready = 0
+    for (const { owner, isSettled } of this.#waiting) {
+      if (isSettled || this.#ownersOnTheWay.has(owner)) continue
+      waiting.set(owner, (waiting.get(owner) ?? 0) + 1)
+      ready++
+    }
+    const half = Math.max(BATCH_SHARE_MIN, (ready + this.#commandsOnTheWay) / 2)
+    const owners = new Set<string>()
+    let taken = 0
+    for (const [owner, count] of waiting) {
+      if (taken >= half && ready - taken >= BATCH_SHARE_MIN) break
+      owners.add(owner)
+      taken += count
+    }
+    return owners
   }
 
   async #deliver(batch: readonly Waiting[]): Promise<void> {
@@ -169,6 +198,7 @@ export class CommandQueue {
     const owners = new Set(batch.map(({ owner }) => owner))
     for (const owner of owners) this.#ownersOnTheWay.add(owner)
     this.#batchesOnTheWay++
+    this.#commandsOnTheWay += batch.length
     const { workspace = '', owner = '' } = batch[0]?.outgoing.registry ?? {}
     const path = pathOf`/v1/workspaces/${workspace}/owners/${owner}/commands:batch`
     const body = `{"commands":[${batch.map(({ text }) => text).join(',')}]}`
@@ -182,13 +212,14 @@ export class CommandQueue {
     }
     for (const owner of owners) this.#ownersOnTheWay.delete(owner)
     this.#batchesOnTheWay--
+    this.#commandsOnTheWay -= batch.length
     if (restMs !== undefined && !this.#isResting) {
       this.#isResting = true
       this.#tellQuiet()
       await rest(clock, Math.max(restMs, backOffMs(this.#failures, random)), closed)
       this.#isResting = false
     }
-    this.#pump()
+    await this.#schedule()
   }
 
   /** Gives how long to rest at least, where the server could not be spoken to. */
@@ -245,7 +276,7 @@ export class CommandQueue {
     await rest(clock, pauseMs, closed)
     if (waiting.isSettled) return
     this.#waiting.push(waiting)
-    this.#schedule()
+    void this.#schedule()
   }
 
   #again(batch: readonly Waiting[], message: string, restMs: number): number {

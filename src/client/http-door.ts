@@ -28,6 +28,7 @@ import { rest } from './back-off.ts'
 import type { EventsAnswer, LeaseCause, SendOptions, VerdictDoor } from './door.ts'
 import { CommandQueue } from './http-commands.ts'
 import { httpMonitoring } from './http-monitoring.ts'
+import { httpOperators, type OperatorsDoor } from './http-operators.ts'
 import { bodyOf, Questions, type Told } from './http-questions.ts'
 import { isReport, Reports } from './http-reports.ts'
 import { HttpTransport, pathOf, type TransportOptions } from './http-transport.ts'
@@ -55,6 +56,7 @@ const JSON_BOUNDS = { depthMax: 512, valuesMax: 1_000_000 }
 
 export class HttpDoor implements VerdictDoor {
   readonly monitoring: MonitoringDoor
+  readonly operators: OperatorsDoor
   readonly #parts: HttpDoorParts
   readonly #closed = new AbortController()
   readonly #queue: CommandQueue
@@ -71,6 +73,7 @@ export class HttpDoor implements VerdictDoor {
     this.#queue = new CommandQueue({ transport, clock, random, log, closed })
     this.#questions = new Questions({ transport, clock, random, answerWithinMs, closed })
     this.monitoring = httpMonitoring(this.#questions)
+    this.operators = httpOperators(this.#questions, parts.newId)
     this.#reports = new Reports({
       send: (one) => this.#queue.send(one),
       log,

@@ -11,6 +11,8 @@ const PASSING: ReadonlySet<string> = new Set([
   'outcome_unknown',
   'store_unavailable',
   'store_busy',
+  'store_full',
+  'store_read_only',
   'shutting_down',
   'rate_limited',
   'request_timeout',

@@ -2,6 +2,7 @@
 import type { EventsRequest, EventsResync, LiveEvent } from '../authority/questions.ts'
 import type { VerdictDoor } from './door.ts'
 import { given } from './given-options.ts'
+import { leftAtAnyTime } from './left-iteration.ts'
 import { EventsReplaced, invalidInput, OperationRejected } from './operation-errors.ts'
 
 export interface EventsOptions extends EventsRequest {
@@ -33,20 +34,7 @@ export function liveEvents(
   // A filter under a name that is not known would be none.
   const stray = Object.keys(given(options)).find((name) => !OPTION_NAMES.includes(name))
   if (stray !== undefined) throw invalidInput(stray, `one of ${OPTION_NAMES.join(', ')}`, stray)
-  const left = new AbortController()
-  const signal = options.signal === undefined ? left.signal : AbortSignal.any([left.signal, options.signal])
-  const events = read(door, options, signal)
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    next: () => events.next(),
-    // A generator that waits does not hear its own return(): the wait must end first.
-    return: () => {
-      left.abort()
-      return events.return()
-    },
-  }
+  return leftAtAnyTime((signal) => read(door, options, signal), options.signal)
 }
 
 async function* read(

@@ -70,12 +70,20 @@ const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
 
 /** Bad input that is noticed before there is a command; the same class and code as if the authority's border had met it. */
 export function invalidInput(path: string, expected: string, got: unknown): OperationRejected {
-  const told = typeof got === 'string' ? JSON.stringify(got.slice(0, 80)) : String(got)
+  const told = toldOf(got)
   return new OperationRejected({
     code: 'invalid_command',
     message: `${path}: expected ${expected}, got ${told}`,
     facts: { path, expected, got: told },
   })
+}
+
+/** An object is not written out: it may be as deep as it likes, or know no text of itself. */
+function toldOf(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null || value instanceof Date) return String(value)
+  return Array.isArray(value) ? 'a list' : 'an object'
 }
 
 /** The operation ended, and not well: it failed, or its owner was terminated. */

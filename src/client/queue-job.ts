@@ -32,8 +32,9 @@ export interface JobStart extends QueueJob, JobCounts {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-const PLAIN = /^([0-9a-f-]{36})(?:~(\d+))?$/
-const QUALIFIED = /^(.+)@(\d+)(?:~(\d+))?$/s
+/** Within what JavaScript counts exactly: a number beyond that is none of ours. */
+const PLAIN = /^([0-9a-f-]{36})(?:~(\d{1,15}))?$/
+const QUALIFIED = /^(.+)@(\d{1,15})(?:~(\d{1,15}))?$/s
 
 /** Life 1 is the first one. */
 export function operationIdOf({ queue, jobId, addedAt }: QueueJob, life: number): string {
@@ -72,7 +73,7 @@ export interface Birth {
 }
 
 export function birthIn(commandId: string): Birth | undefined {
-  const [, addedAt, ended] = /^job-registration:[\w-]+:\d+:(\d+):(\d+)$/.exec(commandId) ?? []
+  const [, addedAt, ended] = /^job-registration:[\w-]+:\d{1,15}:(\d{1,15}):(\d{1,15})$/.exec(commandId) ?? []
   return addedAt === undefined ? undefined : { addedAt: Number(addedAt), ended: Number(ended) }
 }
 
@@ -84,7 +85,7 @@ export function claimantIdOf({ addedAt, started, ended }: JobStart): string {
 export type ClaimedStart = JobCounts & Pick<QueueJob, 'addedAt'>
 
 export function startIn(claimantId: string | undefined): ClaimedStart | undefined {
-  const [, addedAt, started, ended] = /^job-start:(\d+):(\d+):(\d+)$/.exec(claimantId ?? '') ?? []
+  const [, addedAt, started, ended] = /^job-start:(\d{1,15}):(\d{1,15}):(\d{1,15})$/.exec(claimantId ?? '') ?? []
   if (addedAt === undefined) return undefined
   return { addedAt: Number(addedAt), started: Number(started), ended: Number(ended) }
 }

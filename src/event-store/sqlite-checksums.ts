@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 
-/** CRC-32 of a row of `appends`. */
+/** CRC-32 of a row of `appends`; NaN, which equals nothing, for one that has lost its lines. */
 export function appendCrc(
   position: bigint,
   stream: number,
@@ -13,6 +13,8 @@ export function appendCrc(
   previous: bigint,
   lines: Uint8Array,
 ): number {
+  // A damaged page gives values that the column's type rules out.
+  if (!(lines instanceof Uint8Array)) return Number.NaN
   return crc32(lines, crc32(`${position} ${stream} ${revision} ${count} ${previous}`))
 }
 

@@ -21,6 +21,7 @@ import Database from 'better-sqlite3'
 import { LogError, type NewEvent } from './event-store.ts'
 import { exportedLine } from './exported-line.ts'
 import { appendCrc, headCrc } from './sqlite-checksums.ts'
+import { commitsLostIn } from './sqlite-write-ahead.ts'
 
 /** `VERD`, in the header of every log file: what `file` and SQLite's own tools show. Stored. */
 export const APPLICATION_ID = 0x56455244
@@ -72,6 +73,8 @@ export function prepareFile(path: string, first: () => { stream: string; events:
     throw placeError(error, path)
   }
   if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, first())
+  // Before SQLite looks at it: what it can't read it writes over.
+  assertWriteAheadIsWhole(path)
   const db = connect(path)
   try {
     bringForward(db, path)
@@ -85,6 +88,16 @@ export function prepareFile(path: string, first: () => { stream: string; events:
   } finally {
     db.close()
   }
+}
+
+function assertWriteAheadIsWhole(path: string): void {
+  const writeAhead = `${realpathSync(path)}-wal`
+  const lost = commitsLostIn(writeAhead)
+  if (lost === 0) return
+  throw new LogError(
+    'log_damaged',
+    `'${path}' is damaged: its write-ahead log '${writeAhead}' can't be read up to its end, and at least ${lost} of the commits behind the damage were acknowledged. It was left as it is; bring back a copy of both.`,
+  )
 }
 
 /** Copies all that is visible into the file and flushes it. Throws `log_locked` while another process keeps it from that. */

@@ -10,7 +10,7 @@ import type { Right } from './roles.ts'
 interface ErrorKind {
   readonly status: number
   readonly title: string
-  /** The same request may succeed later, without anybody changing anything. */
+  /** The same request may succeed later, without anybody changing anything about it. */
   readonly retryable?: true
   /** Seconds after which it is worth while. */
   readonly retryAfterS?: number
@@ -66,8 +66,8 @@ const REJECTIONS: Readonly<Record<RejectionCode, ErrorKind>> = {
   outcome_unknown: later(503, 'Not known whether it was stored'),
   store_unavailable: later(503, 'The log can not be reached'),
   store_busy: later(503, 'The log is busy'),
-  store_full: { status: 507, title: 'The log is full' },
-  store_read_only: { status: 503, title: 'The log can only be read' },
+  store_full: later(507, 'The log is full', 5),
+  store_read_only: later(503, 'The log can only be read', 5),
   append_too_large: { status: 413, title: 'Too much for one append' },
   registry_stopped: { status: 500, title: 'The history of this owner contradicts itself' },
   internal_error: { status: 500, title: 'A defect of the server' },

@@ -29,6 +29,8 @@ import { checkStart } from './start-check.ts'
 /** Of a lease's life: how often it is renewed and everything else is looked at. */
 const TICKS_PER_LEASE = 12
 const TICK_MS_MAX = 250
+/** Where as many come at once, there is always somebody who waits: rows are gathered all the same. */
+const BUSY_BATCH_EVENTS = 100
 /** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
 const SHORT_LOG_EVENTS = 1_000
 
@@ -146,10 +148,12 @@ export class Follower {
         for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
           const nextAt = clock.monotonicNow() + settings.projectionBatchMs
           await this.#alone(() => this.#fold(batch, database, projectors))
+          if (signal.aborted) break
           // Rows of events that come one by one cost several times what rows of many cost that are written together.
           const restMs = nextAt - clock.monotonicNow()
-          if (batch.last !== undefined && batch.isCaughtUp && restMs > 0) await moves.restUnlessWanted(restMs, signal)
-          if (signal.aborted) break
+          if (batch.last === undefined || !batch.isCaughtUp || restMs <= 0) continue
+          if (batch.events < BUSY_BATCH_EVENTS) await moves.restUnlessWanted(restMs, signal)
+          else await sleep(clock, restMs, signal).catch(() => {})
         }
       }
     } catch (error) {

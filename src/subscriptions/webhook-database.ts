@@ -97,7 +97,7 @@ export const LANES = {
  */
 export type Durability = 'as_log' | 'at_once'
 
-/** Opens the file, made when it is missing. Throws WebhookError `file_unusable`, and what SQLite finds wrong with its bytes. */
+/** Opens the file, made when it is missing. Throws WebhookError `file_unusable`: for something else, and for damage that shows at once. */
 export function openWebhookDatabase(path: string, durability: Durability): WebhookDatabase {
   // Secrets are in it: nobody else's to read.
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -110,8 +110,17 @@ export function openWebhookDatabase(path: string, durability: Durability): Webho
     return new WebhookDatabase(db)
   } catch (error) {
     db.close()
-    throw error
+    throw damageOf(error, path) ?? error
   }
+}
+
+/** It holds what nothing else does, so it is left as it is, and who can decide is told. */
+function damageOf(error: unknown, path: string): WebhookError | undefined {
+  if (!(error instanceof Database.SqliteError) || !/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) return undefined
+  return new WebhookError(
+    'file_unusable',
+    `'${path}' is damaged: ${error.message}. It was left as it is; bring back a copy, or move it away with the files beside it (-wal, -shm) to begin anew: endpoints have to be added again then, and what was not delivered yet is not.`,
+  )
 }
 
 export class WebhookDatabase {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
+import { served } from '../http/support/served.ts'
 import { verdict } from './support/command-line.ts'
 
 /** A log in which so many operations of each kind were never started in time, and nobody watches. */
@@ -65,6 +66,22 @@ describe('verdict reconcile', () => {
     expect(JSON.parse(next.stdout.toString())).toMatchObject({ observed: 0, skipped: 1, reconciled: 1 })
   })
 
+  test('says the same of a server as of the log that it serves, and does there what it does here', async () => {
+    const folder = await abandoned({ export: 21, import: 1 })
+    const here = await verdict('reconcile', '--data', folder, '--dry-run')
+    const { url } = await served({ location: path.join(folder, 'verdict.db'), reconciler: false })
+    const at = (...args: readonly string[]) => verdict('reconcile', '--server', url, ...args)
+    const dry = await at('--dry-run')
+    expect(dry).toMatchObject({ code: 1, stderr: '', stdout: here.stdout })
+    expect(await at('--mode', 'import=off', '--reason', 'moving')).toMatchObject({ code: 0, stderr: '' })
+    const released = await at('--release', 'export', '--reason', 'they never ran')
+    expect(released).toMatchObject({ code: 0, stderr: '', stdout: Buffer.from('export: released\n') })
+    const done = await at('--json')
+    expect(done.code).toBe(0)
+    expect(JSON.parse(done.stdout.toString())).toMatchObject({ candidates: 22, reconciled: 21, skipped: 1 })
+    expect((await at('--kinds', 'import')).stdout.toString()).toMatch(/^skipped default\/owner-0 import-0 \(import\)/)
+  })
+
   test('refuses what it does not understand, and a log that is not there', async () => {
     const orders = [
       ['--mode', 'export', '--reason', 'r'],
@@ -73,7 +90,8 @@ describe('verdict reconcile', () => {
       ['--release', 'export', '--reason', ' '],
       ['--reason', 'r'],
     ]
-    for (const args of [['--limit', 'x'], ['--kinds', ''], ['stray'], ...orders]) {
+    const stranger = ['--server', 'http://127.0.0.1:9', '--actor', 'mara']
+    for (const args of [['--limit', 'x'], ['--kinds', ''], ['stray'], ...orders, stranger]) {
       expect(await verdict('reconcile', ...args)).toMatchObject({ code: 2 })
     }
     expect(await verdict('reconcile', '--data', path.join(freshFolder(), 'nowhere'))).toMatchObject({ code: 125 })
@@ -92,6 +110,8 @@ describe('verdict config check', () => {
     const { code, stdout } = await verdict('config', 'check', file({ server }))
     expect({ code, text: stdout.toString() }).toEqual({ code: 0, text: expect.not.stringContaining('secret') })
     expect(stdout.toString()).toMatch(/^server\n {2}host {20}0\.0\.0\.0\n {2}store {19}esdb:\/\/user:\*\*\*@db:2113\n/)
+    const nested = await verdict('config', 'check', file({ server: { host: ['0.0.0.0'] } }))
+    expect(nested).toMatchObject({ code: 1, stderr: expect.stringContaining('server.host: expected a text') })
     const stray = await verdict('config', 'check', file({ server: { prot: 1 } }))
     expect({ code: stray.code, stderr: stray.stderr }).toEqual({
       code: 1,

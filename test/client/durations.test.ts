@@ -26,6 +26,19 @@ test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '', '5', 'm', '5 minut
   },
 )
 
+test('what is no text is refused without being written out, however deep it is', async () => {
+  const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000))
+  for (const [value, got] of [
+    [deep, 'a list'],
+    [Object.create(null), 'an object'],
+    [() => 1, 'a function'],
+    [null, 'null'],
+  ]) {
+    const refusal = await refusalOf(async () => durationMs(value, 'here'))
+    expect(refusal.facts).toMatchObject({ path: 'here', got })
+  }
+})
+
 test('a moment is a Date or epoch milliseconds', () => {
   expect(momentMs(new Date(1_000), 'notBefore')).toBe(1_000)
   expect(momentMs(1_000, 'notBefore')).toBe(1_000)

@@ -27,12 +27,17 @@ describe('the operation of a job', () => {
     expect(jobOf('export', id)).toEqual(jobId === UUID ? { jobId } : { jobId, addedAt: 1700 })
   })
 
-  test.each(['import/17@1700', 'export/17', 'export/@1700', 'order-2026', `${UUID}~`, `${UUID}x`])(
-    '%s is of no job of this queue',
-    (id) => {
-      expect(jobOf('export', id)).toBeUndefined()
-    },
-  )
+  test.each([
+    'import/17@1700',
+    'export/17',
+    'export/@1700',
+    'order-2026',
+    `${UUID}~`,
+    `${UUID}x`,
+    `export/17@${'9'.repeat(16)}`,
+  ])('%s is of no job of this queue', (id) => {
+    expect(jobOf('export', id)).toBeUndefined()
+  })
 
   test('its registration tells when its life began, in a command id that fits', () => {
     const job = { queue: 'q'.repeat(500), jobId: 'j'.repeat(500), addedAt: 1_700_000_000_000 }

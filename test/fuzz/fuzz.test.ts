@@ -8,7 +8,7 @@ import { TARGETS } from './support/targets.ts'
 /** Here; `npm run fuzz -- --minutes N` tries as many inputs as one likes. */
 const RUNS = 30
 const SEED = 1
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('what is mutated', () => {
   const fresh = freshSeed()

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { RowMoves } from '../../src/subscriptions/row-moves.ts'
-import { freshFolder, openedNode, register, tallies } from './support/read-side-node.ts'
+import { freshFolder, openedNode, register, TALLIES_QUESTION, tallies } from './support/read-side-node.ts'
 
 const LONG_MS = 60_000
 const NEVER = new AbortController().signal
@@ -53,4 +53,19 @@ test('however long rows are gathered before they are written, a question that ne
     const position = await register(node, 'a', `id-${i}`, 'k')
     expect(await tallies(node, position)).toEqual({ k: i })
   }
+})
+
+test('where many events come rows are gathered, whoever waits', async () => {
+  const file = path.join(freshFolder(), 'verdict.db')
+  const first = await openedNode(file)
+  await tallies(first, await register(first, 'a', 'first', 'k'))
+  await first.door.close()
+  const writing = await openedNode(file, { readModels: { follow: 'never' } })
+  const positions = await Promise.all(Array.from({ length: 150 }, (_, i) => register(writing, 'a', `id-${i}`, 'k')))
+  await writing.door.close()
+  const node = await openedNode(file, { settings: { projectionBatchMs: LONG_MS } })
+  expect(await tallies(node, positions.at(-1))).toEqual({ k: 151 })
+  const position = await register(node, 'a', 'last', 'k')
+  const asked = node.readSide.ask(TALLIES_QUESTION, [], { atLeast: position, timeoutMs: 200 })
+  await expect(asked).rejects.toMatchObject({ code: 'read_model_behind' })
 })

@@ -31,8 +31,9 @@ export class FailingSyscalls {
     return new FailingSyscalls(strace)
   }
 
-  /** Resolves when the process runs undisturbed again. */
+  /** Resolves when the process runs undisturbed again, or is gone. Twice is once. */
   async stop(): Promise<void> {
+    if (this.#strace.exitCode !== null || this.#strace.signalCode !== null) return
     const exited = once(this.#strace, 'exit')
     this.#strace.kill('SIGINT')
     await exited

@@ -7,21 +7,30 @@ import path from 'node:path'
 
 const STARTED_WITHIN_MS = 10_000
 
-/** A Redis of the test's own: on a socket in a fresh folder, with every write on disk, so that it comes back as it was. */
+/**
+ * A Redis of the test's own: on a socket in a fresh folder, with every write on disk unless it is told otherwise, so that it comes
+ * back as it was.
+ */
 export class RedisServer {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'verdict-redis-'))
   readonly socket = path.join(this.folder, 'redis.sock')
+  readonly #appendfsync: string
   #child: ChildProcess | undefined
 
-  static async started(): Promise<RedisServer> {
-    const server = new RedisServer()
+  private constructor(appendfsync: string) {
+    this.#appendfsync = appendfsync
+  }
+
+  static async started(appendfsync: 'always' | 'everysec' = 'always'): Promise<RedisServer> {
+    const server = new RedisServer(appendfsync)
     await server.start()
     return server
   }
 
   async start(): Promise<void> {
     const { folder, socket } = this
-    const settings = { port: 0, unixsocket: socket, dir: folder, appendonly: 'yes', appendfsync: 'always', save: '' }
+    const appendfsync = this.#appendfsync
+    const settings = { port: 0, unixsocket: socket, dir: folder, appendonly: 'yes', appendfsync, save: '' }
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
     this.#child = spawn('redis-server', args, { stdio: 'ignore' })
     const deadline = Date.now() + STARTED_WITHIN_MS

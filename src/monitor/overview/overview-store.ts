@@ -1,12 +1,14 @@
 /**
  * What the overview asks: each part by itself, so that one that can't be answered takes no other with it. Asked again some seconds
- * after something happened, and now and then in any case, for as long as somebody looks.
+ * after something happened, live events were lost or rows are being made, and now and then in any case, for as long as somebody
+ * looks.
  */
+import { effect } from '@preact/signals'
 import type { Facets, ListedOperation } from '../../authority/monitoring.ts'
 import type { WireReconciler } from '../../wire/reconciler-wire.ts'
 import { get, post } from '../api.ts'
 import { serverNow } from '../clock.ts'
-import { listen } from '../live.ts'
+import { listen, liveState } from '../live.ts'
 import { Part } from './part.ts'
 import { DAYS, type Span, type WireRatePoint } from './rate-series.ts'
 
@@ -81,12 +83,22 @@ export class OverviewStore {
       }, AGAIN_AFTER_MS)
     }
     const leave = listen({ event: askSoon, resync: askSoon })
+    // Whoever lost the server should see soon that it is away, and not when it would have been asked in any case.
+    const leaveLive = effect(() => {
+      if (liveState.value === 'reconnecting') askSoon()
+    })
+    // What is not as it should be is watched until it is: a server that has just begun makes its rows within seconds.
+    const leaveHealth = effect(() => {
+      if (this.health.state.value.answer?.checks.projections.all.every(isSettled) === false) askSoon()
+    })
     const anyway = setInterval(() => {
       if (!document.hidden) this.#askAll()
     }, AGAIN_IN_ANY_CASE_MS)
     this.#askAll()
     return () => {
       leave()
+      leaveLive()
+      leaveHealth()
       clearInterval(anyway)
       clearTimeout(soon)
       this.#over.abort()
@@ -106,6 +118,10 @@ export class OverviewStore {
     const { facets, stalest, health, reconciler, days, rates: ofSpan } = this
     for (const part of [facets, stalest, health, reconciler, days, ofSpan]) void part.ask(this.#over.signal)
   }
+}
+
+function isSettled({ status, lagEvents = 0 }: WireProjection): boolean {
+  return (status === 'following' || status === 'standby') && lagEvents === 0
 }
 
 async function rates({ ms, step, stepMs }: Span, signal: AbortSignal): Promise<Rates> {

@@ -9,6 +9,7 @@ const MAIN = path.resolve(import.meta.dirname, '../../../src/cli/main.ts')
 const PRELOAD = path.resolve(import.meta.dirname, 'crash-preload.ts')
 
 export interface Life {
+  readonly pid: number
   readonly ended: Promise<Ended>
   /** Resolves with the address, or undefined when it ended before it listened. */
   readonly listening: Promise<string | undefined>
@@ -26,6 +27,8 @@ export interface LifeOptions {
   readonly config: string
   readonly blow?: Blow
   readonly count?: number
+  /** Whose rights it has, where they are others than those of the tests. */
+  readonly uid?: number
 }
 
 /** `url` is where it listens now; undefined while it does not. */
@@ -52,7 +55,7 @@ export class CrashingServer {
   }
 }
 
-function begun({ folder, config, blow, count = 1 }: LifeOptions): Life {
+function begun({ folder, config, blow, count = 1, uid }: LifeOptions): Life {
   const serve = [process.execPath, MAIN, 'serve', '--data', folder, '--port', '0', '--json', '--config', config]
   const [program = '', ...args] = [...(blow?.type === 'call' ? killedByCall(blow, folder, count) : []), ...serve]
   const preloaded =
@@ -64,6 +67,7 @@ function begun({ folder, config, blow, count = 1 }: LifeOptions): Life {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...preloaded },
     detached: true,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -75,7 +79,7 @@ function begun({ folder, config, blow, count = 1 }: LifeOptions): Life {
     line.then(([text]) => (JSON.parse(text as string) as { readonly url: string }).url),
     ended.then(() => undefined),
   ])
-  return { ended, listening, signal: (signal) => signalGroup(child, signal) }
+  return { pid: child.pid ?? 0, ended, listening, signal: (signal) => signalGroup(child, signal) }
 }
 
 /** strace counts per thread, and only what is done to this file. */

@@ -1,4 +1,5 @@
 /** The SDK over a server that dies: functions that run as operations, their outcomes, waits for several, and the live events. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectVerdict } from '../../../src/client/connect.ts'
 import type { Verdict } from '../../../src/client/verdict.ts'
 import { endingText } from '../../nodes/support/observations.ts'
@@ -8,6 +9,8 @@ import { type ClientParts, OWNERS, WORKSPACE } from './plain-client.ts'
 /** The address that the SDK knows; where the server really is, is looked up for each request. */
 const ADDRESS = 'http://verdict.invalid'
 const AT_ONCE = 3
+/** How often it is looked whether there is a server again. */
+const LOOK_MS = 10
 
 export class SdkClient {
   readonly #parts: ClientParts
@@ -22,10 +25,11 @@ export class SdkClient {
       log: new RecordingLog(),
       startWithin: '10m',
       answerWithin: '10m',
-      fetch: (input, init) => {
-        const { url } = server
-        if (url === undefined || gone.aborted) return Promise.reject(new TypeError('there is no server'))
-        return fetch(String(input).replace(ADDRESS, url), init)
+      // Only what is lost on its way makes it rest: a second, two, four, and so on up to thirty.
+      fetch: async (input, init) => {
+        const signal = init?.signal ? AbortSignal.any([gone, init.signal]) : gone
+        while (server.url === undefined) await delay(LOOK_MS, undefined, { signal })
+        return fetch(String(input).replace(ADDRESS, server.url), init)
       },
     })
   }

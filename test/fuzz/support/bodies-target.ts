@@ -7,7 +7,7 @@ import { API_ENDPOINTS } from '../../../src/http/endpoints.ts'
 import { type DescribedOperation, type JsonSchema, openApiOf } from '../../../src/http/openapi.ts'
 import { edited } from './edits.ts'
 import { fuzzTarget } from './fuzz-target.ts'
-import { fuzzedServer, HOST, JSON_TYPE } from './fuzzed-server.ts'
+import { type FuzzedServer, fuzzedServer, HOST, JSON_TYPE } from './fuzzed-server.ts'
 import { hostileNumber, hostileValue, hostileWord } from './hostile-values.ts'
 import { bytesOf, type RequestParts } from './http-exchange.ts'
 import { knownWord, valuesOf } from './schema-values.ts'
@@ -25,6 +25,7 @@ export const bodiesTarget = fuzzTarget<RequestParts>({
         await server.said('POST', `/v1/operations${registry}`, { id, kind: 'k', claim: id < 'c', labels: { p: 'q' } })
       }
     }
+    await untilServed(server, ['/v1/operations', '/v1/owners', '/v1/operations/a/story', RATES])
     return {
       inputs: requests,
       check: async (request) => void (await server.ask(request)),
@@ -34,6 +35,20 @@ export const bodiesTarget = fuzzTarget<RequestParts>({
     }
   },
 })
+
+const RATES = '/v1/rates?fromAt=0&untilAt=1&step=hour'
+const BUILT_WITHIN_MS = 30_000
+
+/** A node builds its read models when it is first asked. */
+async function untilServed(server: FuzzedServer, targets: readonly string[]): Promise<void> {
+  const giveUpAt = performance.now() + BUILT_WITHIN_MS
+  for (const target of targets) {
+    for (let status = 0; status !== 200; ) {
+      if (performance.now() > giveUpAt) throw new Error(`${target} is still answered ${status}`)
+      status = (await server.ask({ method: 'GET', target, headers: [HOST] }))?.status ?? 0
+    }
+  }
+}
 
 interface Parameter {
   readonly name: string

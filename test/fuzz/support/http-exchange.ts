@@ -16,7 +16,7 @@ export interface HttpAnswer {
 }
 
 /** An answer that takes longer is none. */
-const ANSWER_MS_MAX = 15_000
+const ANSWER_MS_MAX = 30_000
 
 /**
  * The answer; undefined where the server hung up without one. `isEnough` ends a stream that goes on. Rejects for what is no HTTP, and where

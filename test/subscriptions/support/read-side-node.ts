@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { afterEach } from 'vitest'
 import type { EmbeddedNode } from '../../../src/app/embedded-node.ts'
 import type { OpenOptions } from '../../../src/app/open-options.ts'
@@ -61,7 +62,7 @@ export async function openedNode(
 /** Registers an operation; the position of the answer. */
 export async function register(node: EmbeddedNode, owner: string, id: string, kind: string): Promise<bigint> {
   const sent = await node.door.send({ workspace: 'default', owner }, { type: 'RegisterOperation', id, kind })
-  if (sent.type !== 'answered' || sent.answer.position === undefined) throw new Error(JSON.stringify(sent))
+  if (sent.type !== 'answered' || sent.answer.position === undefined) throw new Error(inspect(sent))
   return sent.answer.position
 }
 
