@@ -255,6 +255,18 @@ test('A9: a wait for any knows who ended first, whoever else is named behind him
   two.when({ type: 'BeginWaitAny', waitId: 'w', ids: [] }).thenUnchanged()
 })
 
+test('A9: a wait is cancelled though one of its members was collected meanwhile', () => {
+  const two = queued.given({ type: 'RegisterOperation', id: 'b', kind: 'k' })
+  const waiting = two.given(
+    { type: 'BeginWaitAll', waitId: 'w', ids: ['a', 'b'] },
+    { type: 'CancelOperation', id: 'a' },
+    { type: 'CollectCompleted' },
+  )
+  const cancelled = waiting.when({ type: 'CancelWait', waitId: 'w' })
+  cancelled.thenEffects({ type: 'EndWait', waitId: 'w', ending: 'cancelled' })
+  expect(cancelled.next.state.operations.get('b')?.waits).toEqual([])
+})
+
 test('time in the queue is no silence', () => {
   const fold = new TimelineFold(1)
   for (const recorded of queued.history.slice(1)) fold.take(recorded)
