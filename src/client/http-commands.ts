@@ -39,8 +39,6 @@ export interface CommandQueueParts {
 const BATCH_COMMANDS_MAX = 256
 const BATCH_CHARACTERS_MAX = 1024 * 1024
 const BATCHES_AT_ONCE_MAX = 4
-/** Fewer are not shared out over two batches: a request costs as much as some of them. */
-const BATCH_SHARE_MIN = 64
 /** Turns of the microtask queue from an answer to what its receiver sends next, with some to spare. */
 const ANSWERED_WITHIN = 16
 const COMMANDS_WAITING_MAX = 100_000
@@ -66,7 +64,6 @@ export class CommandQueue {
   #waiting: Waiting[] = []
   readonly #ownersOnTheWay = new Set<string>()
   #batchesOnTheWay = 0
-  #commandsOnTheWay = 0
   #batchCommandsMax = BATCH_COMMANDS_MAX
   #isScheduled = false
   /** Failures in a row. */
@@ -144,7 +141,8 @@ export class CommandQueue {
 
   /** The next ones of owners of which none is on its way. */
   #take(): Waiting[] {
-    const owners = this.#ownersOfNext()
+    /** Of these something waits already, and what follows it waits as well, whether or not there is room for that. */
+    const waitingOwners = new Set(this.#ownersOnTheWay)
     const batch: Waiting[] = []
     const left: Waiting[] = []
     let characters = 0
@@ -157,40 +155,16 @@ export class CommandQueue {
       // What somebody may do is weighed by workspace: one in which they may nothing must not spoil another.
       const isElsewhere =
         batch.length > 0 && batch[0]?.outgoing.registry.workspace !== waiting.outgoing.registry.workspace
-      if (!isFull && !isElsewhere && owners.has(waiting.owner)) {
+      if (!isFull && !isElsewhere && !waitingOwners.has(waiting.owner)) {
         batch.push(waiting)
         characters += waiting.text.length
       } else {
         left.push(waiting)
-        // What follows it of the same owner waits as well, whether or not there is room for that.
-        owners.delete(waiting.owner)
+        waitingOwners.add(waiting.owner)
       }
     }
     this.#waiting = left
     return batch
-  }
-
-  /**
-   * Whose commands the next batch takes: all of an owner's together, of owners that have half of what waits or is on its way. With all
-   * of it in one batch client and server would wait for each other in turns.
-   */
-  #ownersOfNext(): Set<string> {
-    const waiting = new Map<string, number>()
-    let ready = 0
-    for (const { owner, isSettled } of this.#waiting) {
-      if (isSettled || this.#ownersOnTheWay.has(owner)) continue
-      waiting.set(owner, (waiting.get(owner) ?? 0) + 1)
-      ready++
-    }
-    const half = Math.max(BATCH_SHARE_MIN, (ready + this.#commandsOnTheWay) / 2)
-    const owners = new Set<string>()
-    let taken = 0
-    for (const [owner, count] of waiting) {
-      if (taken >= half && ready - taken >= BATCH_SHARE_MIN) break
-      owners.add(owner)
-      taken += count
-    }
-    return owners
   }
 
   async #deliver(batch: readonly Waiting[]): Promise<void> {
@@ -198,7 +172,6 @@ export class CommandQueue {
     const owners = new Set(batch.map(({ owner }) => owner))
     for (const owner of owners) this.#ownersOnTheWay.add(owner)
     this.#batchesOnTheWay++
-    this.#commandsOnTheWay += batch.length
     const { workspace = '', owner = '' } = batch[0]?.outgoing.registry ?? {}
     const path = pathOf`/v1/workspaces/${workspace}/owners/${owner}/commands:batch`
     const body = `{"commands":[${batch.map(({ text }) => text).join(',')}]}`
@@ -212,7 +185,6 @@ export class CommandQueue {
     }
     for (const owner of owners) this.#ownersOnTheWay.delete(owner)
     this.#batchesOnTheWay--
-    this.#commandsOnTheWay -= batch.length
     if (restMs !== undefined && !this.#isResting) {
       this.#isResting = true
       this.#tellQuiet()

@@ -165,32 +165,6 @@ describe('a server is used as an embedded log is', () => {
     expect(numbers).toEqual([...numbers].sort((x, y) => x - y))
   })
 
-  test('many commands of many owners travel in two batches at once, each owner in one of them', async () => {
-    const { url } = await served()
-    const owners: string[][] = []
-    let onTheWay = 0
-    let atOnce = 0
-    const counting: typeof fetch = async (input, init) => {
-      const { commands } = JSON.parse(String(init?.body)) as {
-        readonly commands: readonly { readonly owner: string }[]
-      }
-      owners.push(commands.map(({ owner }) => owner))
-      atOnce = Math.max(atOnce, ++onTheWay)
-      try {
-        return await fetch(input, init)
-      } finally {
-        onTheWay--
-      }
-    }
-    const verdict = connectVerdict(url, { log: new RecordingLog(), fetch: counting })
-    onTestFinished(() => verdict.close({ grace: 0 }))
-    const all = Array.from({ length: 200 }, (_, i) => verdict.register('k', { id: `o-${i}`, owner: `owner-${i % 20}` }))
-    expect(await Promise.all(all)).toHaveLength(200)
-    expect(owners.map((batch) => batch.length)).toEqual([100, 100])
-    expect(owners.map((batch) => new Set(batch).size)).toEqual([10, 10])
-    expect(atOnce).toBe(2)
-  })
-
   test('completions are read by cursor and waited for', async () => {
     const verdict = await connected()
     const owner = verdict.owner('default')
