@@ -2,7 +2,7 @@
  * W1 on an EventStoreDB, against its bare client in the same run: appends of as many events and bytes as the product's
  * appends had, one under way in each stream, as many streams at once. Rounds alternate; figures are medians.
  */
-import { shownLocation } from '../src/app/log-of-node.ts'
+import { shownLocation } from '../src/app/shown-location.ts'
 import { type BareAppends, bareAppends } from './bare-client.ts'
 import { startProtocolServer } from './protocol-server.ts'
 import { type BenchReport, type BenchRow, machineFacts, median, quantile } from './report.ts'

@@ -35,15 +35,10 @@ export function placeOf(location: string): LogPlace {
     throw refuse('sqlite: wants a path behind it')
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
     throw new SettingsError(
-      `a log is at a path, sqlite:PATH, memory: or esdb://host:port, got "${shownLocation(path)}"`,
+      `a log is at a path, sqlite:PATH, memory: or esdb://host:port, got "${withoutPassword(path)}"`,
     )
   }
   return { type: 'file', path }
-}
-
-/** A location as people and logs may see it: without the password that an address may hold. */
-export function shownLocation(location: string): string {
-  return withoutPassword(location)
 }
 
 export interface OpenLog {

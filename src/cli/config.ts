@@ -1,8 +1,8 @@
 /** `verdict config check`: what a configuration comes to, before anything is started with it. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { shownLocation } from '../app/log-of-node.ts'
 import { effectivePolicies } from '../app/open-options.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { writtenDuration } from '../client/durations.ts'
 import { configurationIn } from './serve-options.ts'
 import { parsing, UsageError } from './usage-error.ts'

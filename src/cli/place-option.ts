@@ -1,6 +1,5 @@
 /** Where a command looks and acts: at a server, or at a log that it opens itself. The same API stands over both. */
 import { userInfo } from 'node:os'
-import { openVerdict } from '../app.ts'
 import { connectVerdict } from '../client/connect.ts'
 import type { ConnectedVerdict } from '../client/connected-verdict.ts'
 import type { Verdict, VerdictDefaults } from '../client/verdict.ts'
@@ -39,6 +38,7 @@ export function placeOf(flags: PlaceFlags, environment: NodeJS.ProcessEnv = proc
 /** For what looks at a log, or acts on what stands in it: one that is not there is not begun. */
 export async function openPlace(place: Place, defaults: Omit<VerdictDefaults, 'actor'> = {}): Promise<Verdict> {
   if (place.type === 'server') return connectTo(place, defaults)
+  const { openVerdict } = await import('../app.ts')
   const actor = userInfo().username
   // A command that lasts a second need not look after all others.
   return openVerdict(place.store.location, { ...defaults, actor, mustExist: true, reconciler: false })

@@ -2,8 +2,7 @@
 import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { EmbeddedNode } from '../app/embedded-node.ts'
-import { shownLocation } from '../app/log-of-node.ts'
-import { openNode } from '../app.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import type { ConnectedVerdict } from '../client/connected-verdict.ts'
 import { EXIT_OURS } from './exit-codes.ts'
 import { connectTo, PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
@@ -133,6 +132,7 @@ async function reconcilingAt(place: Place, actor: string): Promise<Reconciling> 
       close: () => verdict.close(),
     }
   }
+  const { openNode } = await import('../app.ts')
   const {
     reconcile: run,
     reconciler,

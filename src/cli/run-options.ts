@@ -1,6 +1,6 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
-import { shownLocation } from '../app/log-of-node.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { durationMs } from '../client/durations.ts'
 import { OperationRejected } from '../client/operation-errors.ts'
 import { PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'

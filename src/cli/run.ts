@@ -8,7 +8,6 @@
  */
 import { mkdirSync } from 'node:fs'
 import { constants, hostname } from 'node:os'
-import { openVerdict } from '../app.ts'
 import type { OperationHandle } from '../client/operation-handle.ts'
 import type { Attempt } from '../client/operation-runner.ts'
 import type { Verdict } from '../client/verdict.ts'
@@ -53,6 +52,7 @@ async function opened({ place, workspace, owner }: RunOptions): Promise<Verdict>
   if (folder !== undefined) mkdirSync(folder, { recursive: true })
   // A command that lasts a second need not look after all others, and asks nothing of them.
   const alone = { reconciler: false, readModels: { follow: 'when_asked' } } as const
+  const { openVerdict } = await import('../app.ts')
   return openVerdict(location, { ...defaults, ...alone, actor: 'verdict run' })
 }
 

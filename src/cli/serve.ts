@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { shownLocation } from '../app/log-of-node.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { type ServedVerdict, serveVerdict } from '../serve.ts'
 import { EXIT_OURS, EXIT_SIGNAL } from './exit-codes.ts'
 import { SERVE_OPTIONS, type ServePlan, servePlan } from './serve-options.ts'

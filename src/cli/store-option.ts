@@ -1,6 +1,6 @@
 /** Where the log of a command is: by flag, else by environment, else in the folder of the project. */
 import path from 'node:path'
-import { shownLocation } from '../app/log-of-node.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { UsageError } from './usage-error.ts'
 
 export const STORE_VARIABLE = 'VERDICT_STORE'

@@ -1,17 +1,7 @@
 /** The command line: which command is meant, and what goes wrong before one is. Data on stdout, words on stderr. */
-import { shownLocation } from '../app/log-of-node.ts'
-import { config } from './config.ts'
-import { events } from './events.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
-import { keys } from './keys.ts'
-import { operations } from './operations.ts'
-import { projections } from './projections.ts'
-import { reconcile } from './reconcile.ts'
-import { run } from './run.ts'
-import { serve } from './serve.ts'
 import { UsageError } from './usage-error.ts'
-import { verify } from './verify.ts'
-import { webhooks } from './webhooks.ts'
 
 const HELP = `  verdict serve                                  the server, for services and workers in any language
   verdict run -- make all                        run a command as an operation
@@ -41,17 +31,18 @@ Exit codes: of the command that ran; 1 for a log with faults; 2 for a command li
 125 when verdict itself could not do its work.
 `
 
+/** Each is loaded when it is meant: who asks a server for a list need not load one. */
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  serve,
-  keys,
-  run,
-  operations,
-  events,
-  verify,
-  reconcile,
-  projections,
-  webhooks,
-  config,
+  serve: async (args) => (await import('./serve.ts')).serve(args),
+  keys: async (args) => (await import('./keys.ts')).keys(args),
+  run: async (args) => (await import('./run.ts')).run(args),
+  operations: async (args) => (await import('./operations.ts')).operations(args),
+  events: async (args) => (await import('./events.ts')).events(args),
+  verify: async (args) => (await import('./verify.ts')).verify(args),
+  reconcile: async (args) => (await import('./reconcile.ts')).reconcile(args),
+  projections: async (args) => (await import('./projections.ts')).projections(args),
+  webhooks: async (args) => (await import('./webhooks.ts')).webhooks(args),
+  config: async (args) => (await import('./config.ts')).config(args),
 }
 
 /** Runs a command line, without the program's name; the exit code. */

@@ -1,6 +1,6 @@
 /** `verdict verify`: the whole log again, with distrust. */
 import { parseArgs } from 'node:util'
-import { shownLocation } from '../app/log-of-node.ts'
+import { shownLocation } from '../app/shown-location.ts'
 import { openNode } from '../app.ts'
 import { type VerifyReport, verifyLog } from '../audit/verify.ts'
 import { EXIT_FAULTS, EXIT_OURS } from './exit-codes.ts'
