@@ -20,17 +20,35 @@ const MAGIC_BIG_ENDIAN = 0x377f0683
 const PAGE_BYTES_USUAL = 4_096
 const PAGE_BYTES_MIN = 512
 const PAGE_BYTES_MAX = 65_536
-/** Others may write to it meanwhile; what is damaged stays so. */
+/** Others may write to it while it is read, and what was read is then of two moments. */
 const LOOKS = 3
 
 type Sums = readonly [number, number]
 
 /** How many commits can't be read although the next one was begun: 0 where there is none, or no write-ahead log. */
 export function commitsLostIn(path: string): number {
-  let least = Number.POSITIVE_INFINITY
-  for (let looks = 0; looks < LOOKS && least > 0; looks++) least = Math.min(least, lostIn(bytesOf(path)))
-  return least
+  return commitsLost(() => bytesOf(path))
 }
+
+/** The same of what each look gives. */
+export function commitsLost(look: () => Buffer): number {
+  let least = lossIn(look())
+  for (let looks = 1; looks < LOOKS && least.commits > 0; looks++) {
+    const again = lossIn(look())
+    // What is damaged stays where it is; what was only being written is whole by now, or written over.
+    if (again.place !== least.place) return 0
+    if (again.commits < least.commits) least = again
+  }
+  return least.commits
+}
+
+interface Loss {
+  readonly commits: number
+  /** Of the first frame that can't be read, in which of the logs that this file held one after the other. */
+  readonly place: string
+}
+
+const NO_LOSS: Loss = { commits: 0, place: '' }
 
 function bytesOf(path: string): Buffer {
   try {
@@ -41,8 +59,8 @@ function bytesOf(path: string): Buffer {
   }
 }
 
-function lostIn(bytes: Buffer): number {
-  if (bytes.length < HEADER_BYTES + FRAME_HEADER_BYTES) return 0
+function lossIn(bytes: Buffer): Loss {
+  if (bytes.length < HEADER_BYTES + FRAME_HEADER_BYTES) return NO_LOSS
   const header = headerOf(bytes)
   const isLittleEndian = header?.isLittleEndian ?? true
   const frameBytes = FRAME_HEADER_BYTES + (header?.pageBytes ?? PAGE_BYTES_USUAL)
@@ -50,6 +68,7 @@ function lostIn(bytes: Buffer): number {
   const salts = bytes.subarray(...(header ? [16, 24] : [HEADER_BYTES + 8, HEADER_BYTES + 16]))
   let sums = header?.sums
   let commitsBehind = 0
+  let unreadAt = 0
   for (let at = HEADER_BYTES; at + frameBytes <= bytes.length; at += frameBytes) {
     const isOfThisLog = salts.equals(bytes.subarray(at + 8, at + 16))
     if (sums !== undefined && isOfThisLog) {
@@ -59,10 +78,11 @@ function lostIn(bytes: Buffer): number {
       if (sums !== undefined) continue
     }
     sums = undefined
+    unreadAt ||= at
     if (isOfThisLog && bytes.readUInt32BE(at + 4) !== 0) commitsBehind++
   }
   // The last one may be what a crash left of a commit that nobody was told of.
-  return Math.max(0, commitsBehind - 1)
+  return { commits: Math.max(0, commitsBehind - 1), place: `${salts.toString('hex')} ${unreadAt}` }
 }
 
 /** Undefined for one that is none, or damaged. */

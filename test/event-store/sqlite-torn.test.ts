@@ -7,6 +7,7 @@ import { LogError } from '../../src/event-store/event-store.ts'
 import { openSqliteStore } from '../../src/event-store/sqlite.ts'
 import { asLogError, connect, prepareFile } from '../../src/event-store/sqlite-file.ts'
 import { createReader } from '../../src/event-store/sqlite-reader.ts'
+import { commitsLost } from '../../src/event-store/sqlite-write-ahead.ts'
 import { chainedEvents } from '../support/chained-events.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
@@ -131,6 +132,19 @@ describe('a write-ahead log', () => {
         wrong.push(`${at}: changed`)
     }
     expect(wrong, `seed ${SEED}`).toEqual([])
+  })
+
+  test('that is written while it is read is not taken for damaged: what can’t be read is elsewhere at the next look', () => {
+    const unreadAt = (frame: number) => flipped(writeAhead, 32 + frame * FRAME + FRAME_HEADER, 0)
+    const looks = (...bytes: readonly Buffer[]) => {
+      const given = [...bytes]
+      return commitsLost(() => given.shift() ?? Buffer.alloc(0))
+    }
+    expect(looks(unreadAt(1), unreadAt(1), unreadAt(1))).toBeGreaterThan(0)
+    expect(looks(unreadAt(1), unreadAt(2), unreadAt(3))).toBe(0)
+    expect(looks(unreadAt(1), writeAhead)).toBe(0)
+    // Begun anew meanwhile, with other salts.
+    expect(looks(unreadAt(1), Buffer.alloc(0))).toBe(0)
   })
 
   test('that lost a page in the middle, or its header, is told', () => {
