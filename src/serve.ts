@@ -169,7 +169,6 @@ export { addKey, EVERY_WORKSPACE, ROLES, readKeys, revokeKey }
 
 const VERSION = '0.1.0'
 
-const LOCATE_TIMEOUT_MS = 10_000
 /** Owners told of where several have the id. */
 const LOCATED_MAX = 5
 
@@ -181,7 +180,7 @@ const locate = async (
   if (workspaces?.length === 0) return []
   const atLeast = await store.end()
   const filter = { ids: [id], ...(workspaces === undefined ? {} : { workspaces: [...workspaces] }) }
-  const question = { filter, pageSize: LOCATED_MAX, atLeast, timeoutMs: LOCATE_TIMEOUT_MS }
+  const question = { filter, pageSize: LOCATED_MAX, atLeast }
   const answer = answeredOrThrow(await door.monitoring.operations(question))
   const found = new Map<string, RegistryAddress>()
   for (const { workspace, owner } of answer.operations)

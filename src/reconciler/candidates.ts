@@ -23,7 +23,6 @@ type ParametersOf<N extends QuestionName> = Parameters<LivenessQuestions[N]> ext
 export interface AskRowsOptions {
   /** The answer is to rest on everything up to here. */
   readonly atLeast: bigint
-  readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
@@ -36,8 +35,6 @@ export type AskRows = <N extends QuestionName>(
 
 /** Rows in one answer. */
 export const PAGE = 1_000
-/** A sweep later they may have come further. */
-const ANSWER_MS_MAX = 10_000
 
 export class Candidates {
   readonly #ask: AskRows
@@ -115,7 +112,7 @@ export class Candidates {
     parameters: ParametersOf<N>,
     signal: AbortSignal,
   ): Promise<ReturnType<LivenessQuestions[N]>> {
-    const options = { atLeast: this.#reached, timeoutMs: ANSWER_MS_MAX, signal }
+    const options = { atLeast: this.#reached, signal }
     const { answer, position } = await this.#ask(name, parameters, options)
     this.#position = position
     return answer

@@ -169,7 +169,8 @@ describe('the clock of a node', () => {
 describe('read models that can not be had', () => {
   test('leave everybody unjudged, which is said once, until they can', async () => {
     const location = testLog()
-    const first = await openRig({}, location)
+    // So long a pass waits for rows that do not come.
+    const first = await openRig({ settings: { questionTimeoutMs: 1_000 } }, location)
     await first.register('gone', { policy: { ...POLICY, provisioningTimeoutMs: 1 } })
     mkdirSync(`${location}-views`)
     await first.advance(1_000)

@@ -35,6 +35,7 @@ export const SIMULATED_PROJECTIONS: readonly Projection[] = [OPERATION_INDEX, LI
 const BATCH_EVENTS_MAX = 16
 const RETRY_MS = 250
 const LOOK_EVERY_MS = 20
+const QUESTION_TIMEOUT_MS = 10_000
 
 /** What outlives the process that follows. */
 export function openRows(): ReadDatabase {
@@ -97,9 +98,9 @@ export class SimulatedReadSide {
     }
   }
 
-  readonly ask: AskRows = async (name, parameters, { atLeast, timeoutMs, signal }) => {
+  readonly ask: AskRows = async (name, parameters, { atLeast, signal }) => {
     const { time, life } = this.#parts
-    const until = time.now + timeoutMs
+    const until = time.now + QUESTION_TIMEOUT_MS
     while (this.position < atLeast) {
       signal.throwIfAborted()
       if (time.now >= until) {
