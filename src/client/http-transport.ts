@@ -23,21 +23,32 @@ export type QueryValue = string | number | bigint | boolean | undefined | readon
 
 export type HttpAnswer =
   | { readonly type: 'answered'; readonly status: number; readonly body: unknown }
-  | {
-      readonly type: 'refused'
-      readonly status: number
-      readonly rejection: Rejection
-      readonly place: Place | undefined
-      /** How soon it is worth while to try again, where the server said so. */
-      readonly retryAfterMs: number | undefined
-    }
+  | HttpRefusal
   | HttpLoss
+
+export interface HttpRefusal {
+  readonly type: 'refused'
+  readonly status: number
+  readonly rejection: Rejection
+  readonly place: Place | undefined
+  /** How soon it is worth while to try again, where the server said so. */
+  readonly retryAfterMs: number | undefined
+}
 
 export interface HttpLoss {
   readonly type: 'lost'
   readonly message: string
   /** No server ever saw it. */
   readonly isUnsent: boolean
+}
+
+/** What a stream is told to whoever reads it. */
+export interface StreamReader {
+  /** The server answers; text follows. */
+  readonly begun: () => void
+  readonly heard: (text: string) => void
+  /** A server that says nothing for so long is taken for gone; asked again after each silence. */
+  readonly silenceMsMax: () => number
 }
 
 export interface TransportOptions {
@@ -79,6 +90,50 @@ export class HttpTransport {
       return answerOf(response, text)
     } catch (error) {
       signal?.throwIfAborted()
+      if (silence.signal.aborted) return lost('the server does not answer')
+      return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * A request that is answered as a stream of text, for as long as it goes: `ended` where the server ended it. Throws the signal's reason
+   * when it aborts, and nothing else.
+   */
+  async stream(
+    request: HttpRequest,
+    { begun, heard, silenceMsMax }: StreamReader,
+    signal: AbortSignal,
+  ): Promise<HttpRefusal | HttpLoss | { readonly type: 'ended' }> {
+    const silence = new AbortController()
+    let heardAt = performance.now()
+    let boundMs = this.#options.silenceMsMax
+    const look = () => {
+      const leftMs = heardAt + boundMs - performance.now()
+      if (leftMs <= 0) silence.abort()
+      else timer = setTimeout(look, leftMs)
+    }
+    let timer = setTimeout(look, boundMs)
+    try {
+      const headers = { ...request.headers, accept: 'text/event-stream' }
+      const response = await this.#send({ ...request, headers }, AbortSignal.any([signal, silence.signal]))
+      if (!response.ok || response.body === null || !isStream(response)) {
+        const answer = answerOf(response, await response.text())
+        return answer.type === 'answered' ? lost('what was to be a stream is none') : answer
+      }
+      begun()
+      const reader = response.body.getReader()
+      const decoder = new TextDecoder()
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) return { type: 'ended' }
+        heard(decoder.decode(value, { stream: true }))
+        heardAt = performance.now()
+        boundMs = silenceMsMax()
+      }
+    } catch (error) {
+      signal.throwIfAborted()
       if (silence.signal.aborted) return lost('the server does not answer')
       return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
     } finally {
@@ -137,6 +192,10 @@ function answerOf(response: Response, text: string): HttpAnswer {
     place: placeOfProblem(problem.data),
     retryAfterMs: retryAfter >= 0 ? retryAfter * 1_000 : undefined,
   }
+}
+
+function isStream({ headers }: Response): boolean {
+  return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
 }
 
 function parsed(text: string): { readonly value: unknown } | undefined {
