@@ -51,8 +51,8 @@ export class Outcomes {
   #isResting = false
   /** In a row, of requests that were not answered. */
   #failures = 0
-  /** Aborts when nobody asks any more. */
-  #nobody = new AbortController()
+  /** Of those who rest before they ask again: aborts when nobody asks any more. */
+  #resting: AbortController | undefined
 
   constructor(parts: OutcomeParts) {
     this.#parts = parts
@@ -99,8 +99,8 @@ export class Outcomes {
     request?.release({ isTold })
     if (this.#askers.size === 0) {
       this.#failures = 0
-      this.#nobody.abort()
-      this.#nobody = new AbortController()
+      this.#resting?.abort()
+      this.#resting = undefined
     } else if (request !== undefined && isUntidy(request)) void this.#schedule()
   }
 
@@ -200,15 +200,20 @@ export class Outcomes {
     this.#failures++
     this.#waiting = [...askers, ...this.#waiting]
     this.#isResting = true
-    await rest(this.#parts.clock, Math.max(atLeastMs, this.#backOffMs(this.#failures)), this.#nobody.signal)
+    await this.#rest(Math.max(atLeastMs, this.#backOffMs(this.#failures)))
     this.#isResting = false
     await this.#schedule()
   }
 
   async #later(askers: readonly Asker[], ms: number): Promise<void> {
-    if (askers.length > 0 && ms > 0) await rest(this.#parts.clock, ms, this.#nobody.signal)
+    if (askers.length > 0 && ms > 0) await this.#rest(ms)
     this.#waiting = [...askers, ...this.#waiting]
     await this.#schedule()
+  }
+
+  #rest(ms: number): Promise<void> {
+    this.#resting ??= new AbortController()
+    return rest(this.#parts.clock, ms, this.#resting.signal)
   }
 
   #backOffMs(tries: number): number {
@@ -217,6 +222,7 @@ export class Outcomes {
 
   #close(): void {
     for (const fail of [...this.#askers.values()]) fail(new ChannelClosed('shutdown'))
+    for (const request of this.#requests) request.end()
   }
 }
 

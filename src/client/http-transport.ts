@@ -98,26 +98,26 @@ export class HttpTransport {
   }
 
   /**
-   * A request that is answered as a stream of text, for as long as it goes: `ended` where the server ended it. Throws the signal's reason
-   * when it aborts, and nothing else.
+   * A request that is answered as a stream of text, for as long as it goes: `ended` where the server ended it. Throws the reason with
+   * which it was said to be over, and nothing else; says so itself when the server is silent.
    */
   async stream(
     request: HttpRequest,
     { begun, heard, silenceMsMax }: StreamReader,
-    signal: AbortSignal,
+    over: AbortController,
   ): Promise<HttpRefusal | HttpLoss | { readonly type: 'ended' }> {
-    const silence = new AbortController()
+    const { signal } = over
     let heardAt = performance.now()
     let boundMs = this.#options.silenceMsMax
     const look = () => {
       const leftMs = heardAt + boundMs - performance.now()
-      if (leftMs <= 0) silence.abort()
+      if (leftMs <= 0) over.abort(SILENCE)
       else timer = setTimeout(look, leftMs)
     }
     let timer = setTimeout(look, boundMs)
     try {
       const headers = { ...request.headers, accept: 'text/event-stream' }
-      const response = await this.#send({ ...request, headers }, AbortSignal.any([signal, silence.signal]))
+      const response = await this.#send({ ...request, headers }, signal)
       if (!response.ok || response.body === null || !isStream(response)) {
         const answer = answerOf(response, await response.text())
         return answer.type === 'answered' ? lost('what was to be a stream is none') : answer
@@ -133,8 +133,8 @@ export class HttpTransport {
         boundMs = silenceMsMax()
       }
     } catch (error) {
+      if (signal.reason === SILENCE) return lost('the server does not answer')
       signal.throwIfAborted()
-      if (silence.signal.aborted) return lost('the server does not answer')
       return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
     } finally {
       clearTimeout(timer)
@@ -193,6 +193,9 @@ function answerOf(response: Response, text: string): HttpAnswer {
     retryAfterMs: retryAfter >= 0 ? retryAfter * 1_000 : undefined,
   }
 }
+
+/** Made once: a reason that is made for each costs more than the rest of ending a stream. */
+const SILENCE = new Error('the server is silent')
 
 function isStream({ headers }: Response): boolean {
   return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')

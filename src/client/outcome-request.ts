@@ -21,6 +21,9 @@ const WAIT_SECONDS = 300
 /** What a server promises by default to say something within; until it has said so itself. */
 const PING_MS = 25_000
 
+/** Made once: a reason that is made for each costs more than the rest of ending a request. */
+const OVER = new Error('nobody is left who would be told')
+
 /** Somebody who waits for one outcome. */
 export interface Asker {
   /** The operation as JSON. */
@@ -37,7 +40,6 @@ export interface OutcomeRequestParts {
   readonly transport: HttpTransport
   /** A server that says nothing for so long, beyond what it promised, is taken for gone. */
   readonly silenceMsMax: number
-  readonly closed: AbortSignal
   /** The server has it. */
   readonly onOpen: () => void
   /** An asker got a refusal that may pass; it travels in this no more. */
@@ -87,7 +89,7 @@ export class OutcomeRequest {
 
   /** Sends it, and tells until it ends. */
   async run(): Promise<RequestEnding> {
-    const { transport, silenceMsMax, closed } = this.#parts
+    const { transport, silenceMsMax } = this.#parts
     const body = `{"operations":[${this.#askers.map(({ text }) => text).join(',')}]}`
     const reader = {
       begun: () => this.#begun(),
@@ -96,10 +98,10 @@ export class OutcomeRequest {
     }
     try {
       const request = { method: 'POST', path: '/v1/operations:outcomes', body, waitSeconds: WAIT_SECONDS } as const
-      const answer = await transport.stream(request, reader, AbortSignal.any([closed, this.#over.signal]))
+      const answer = await transport.stream(request, reader, this.#over)
       return this.#isOpen ? { type: this.#isClosing ? 'ended' : 'cut' } : (answer as RequestEnding)
     } catch (error) {
-      if (closed.aborted || this.#over.signal.aborted) return { type: 'over' }
+      if (error === OVER) return { type: 'over' }
       throw error
     }
   }
@@ -114,7 +116,7 @@ export class OutcomeRequest {
 
   /** Tells nobody any more. */
   end(): void {
-    this.#over.abort()
+    this.#over.abort(OVER)
   }
 
   #begun(): void {

@@ -107,7 +107,7 @@ async function streamed(
   } finally {
     clearTimeout(timer)
     over.removeEventListener('abort', close)
-    left.abort()
+    left.abort(OVER)
   }
 }
 
@@ -219,4 +219,6 @@ function refusedBy(
   return { type: 'refused', index, id, problem: errorResponse(refusal, requestId).problem }
 }
 
+/** Made once: a reason that is made for each costs more than the rest of a stream. */
+const OVER = new Error('the stream of outcomes is over')
 const RETRY = 'retry: 1000\n\n'

@@ -126,6 +126,20 @@ describe('outcomes that are waited for on a server', () => {
     await expect.poll(() => streamsOf(server), PATIENCE).toBe(0)
   })
 
+  test('of a registration that is rolled back are those of nobody, and others go on', async () => {
+    const server = await served()
+    const client = doorTo(server.url)
+    const [a = ''] = await registered(client, 1)
+    const registration = { type: 'RegisterOperation', id: 'b', kind: 'k' }
+    await client.door.send(OWNER, registration, { commandId: 'c1' })
+    const waiting = [a, 'b'].map((id) => client.door.outcome(OWNER, id))
+    await isWatched(client, 'b')
+    await client.door.send(OWNER, { type: 'RollbackRegistration', id: 'b', registrationCommandId: 'c1' })
+    expect(await waiting[1]).toMatchObject({ type: 'refused', rejection: { code: 'not_found' } })
+    await cancel(client, a)
+    expect(await waiting[0]).toEqual(cancelled(a))
+  })
+
   test('fit into what the server takes in one request', async () => {
     const server = await served({ settings: { logLevel: 'silent', httpOutcomesMax: 3 } })
     const client = doorTo(server.url)

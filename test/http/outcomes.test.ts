@@ -151,13 +151,13 @@ describe('outcomes of many operations in one stream', () => {
   })
 
   test('last as long as a wait may, or as long as is preferred, and say that they live', async () => {
-    const server = await served({ settings: { logLevel: 'silent', httpStreamPingMs: 20, httpWaitSecondsMax: 7 } })
+    const server = await served({ settings: { logLevel: 'silent', httpStreamPingMs: 20, httpWaitSecondsMax: 70 } })
     await register(server, mine('a'))
     const long = await outcomesOf(server, [mine('a')], { prefer: 'wait=9999' })
-    expect(long.headers.get('preference-applied')).toBe('wait=7')
+    expect(long.headers.get('preference-applied')).toBe('wait=70')
     await long.commented(3)
     const unsaid = await streamOf(server.url, PATH, {}, { operations: [mine('a')] })
-    expect((await unsaid.events.next()).value).toEqual({ event: 'open', data: '{"waitMs":7000,"pingMs":25}' })
+    expect((await unsaid.events.next()).value).toEqual({ event: 'open', data: '{"waitMs":70000,"pingMs":25}' })
     for (const seconds of [0, 1]) {
       const brief = await outcomesOf(server, [mine('a')], { prefer: `wait=${seconds}` })
       expect(await brief.some(3)).toEqual(['open', 'closing', 'ended'])
