@@ -109,6 +109,11 @@ export class Projector {
     return this.#checkpoint
   }
 
+  /** Something was folded and waits to be committed. */
+  get isFolded(): boolean {
+    return this.#folded !== undefined
+  }
+
   get parked(): readonly ParkedStream[] {
     return [...this.#parked.values()]
   }

@@ -31,6 +31,7 @@ const TICKS_PER_LEASE = 12
 const TICK_MS_MAX = 250
 /** Where as many come at once, there is always somebody who waits: rows are gathered all the same. */
 const BUSY_BATCH_EVENTS = 100
+const EVERY_PROJECTION = () => true
 /** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
 const SHORT_LOG_EVENTS = 1_000
 
@@ -134,6 +135,8 @@ export class Follower {
       const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
       if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
       dropLeftovers(database, rebuilding, times)
+      // What comes now looks at rows as they are written. Nobody waited for those: they were gathered for the length of a tick.
+      this.#write(database, projectors, EVERY_PROJECTION)
       await this.#mend(database, projectors, signal)
       this.#tidy(database, projectors)
     }).catch((error: unknown) => {
@@ -146,15 +149,21 @@ export class Follower {
       else {
         const { projectionBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
         for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
-          const nextAt = clock.monotonicNow() + settings.projectionBatchMs
-          await this.#alone(() => this.#fold(batch, database, projectors))
+          const begunAt = clock.monotonicNow()
+          const leftMs = (ms: number) => Math.max(0, begunAt + ms - clock.monotonicNow())
+          const isBusy = batch.isCaughtUp && batch.events >= BUSY_BATCH_EVENTS
+          await this.#alone(() => {
+            this.#fold(batch, database, projectors)
+            this.#write(database, projectors, isBusy ? moves.wanted() : EVERY_PROJECTION)
+          })
           if (signal.aborted) break
+          if (batch.last === undefined || !batch.isCaughtUp) continue
           // Rows of events that come one by one cost several times what rows of many cost that are written together.
-          const restMs = nextAt - clock.monotonicNow()
-          if (batch.last === undefined || !batch.isCaughtUp || restMs <= 0) continue
-          if (batch.events < BUSY_BATCH_EVENTS) await moves.restUnlessWanted(restMs, signal)
-          else await sleep(clock, restMs, signal).catch(() => {})
+          if (isBusy) await sleep(clock, leftMs(settings.projectionBatchMs), signal).catch(() => {})
+          await moves.restUnlessWanted(leftMs(settings.projectionRestMs), signal)
+          if (isBusy) await this.#alone(() => this.#write(database, projectors, moves.wanted()))
         }
+        await this.#alone(() => this.#write(database, projectors, EVERY_PROJECTION))
       }
     } catch (error) {
       // The swap to a new build takes the checkpoint away: what stands there now is looked at again.
@@ -213,18 +222,30 @@ export class Follower {
     return true
   }
 
-  /** All in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
+  /** In memory. Whatever is thrown, these projectors are used no more. */
   #fold({ items, last }: LogBatch, database: ReadDatabase, projectors: Map<string, Projector>): void {
     this.#health.trouble = undefined
     if (last === undefined) return
+    // A projection that stops here has the rows of all that came before.
+    if (items.some(({ type }) => type === 'undecodable')) this.#write(database, projectors, EVERY_PROJECTION)
+    // One moment of the file for all that is read of it.
     database.transaction(() => {
       for (const [name, projector] of projectors) {
         try {
-          projector.project(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
+          projector.fold(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
         } catch (error) {
           this.#stopAtUnknown(error, name, projectors)
         }
       }
+    })
+  }
+
+  /** What was folded, all in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
+  #write(database: ReadDatabase, projectors: Map<string, Projector>, isAsked: (projection: string) => boolean): void {
+    const folded = [...projectors].filter(([name, projector]) => projector.isFolded && isAsked(name))
+    if (folded.length === 0) return
+    database.transaction(() => {
+      for (const [, projector] of folded) projector.commit(this.#parts.clock.now())
     })
     this.#parts.moves.moved()
   }
