@@ -31,6 +31,8 @@ const TICKS_PER_LEASE = 12
 const TICK_MS_MAX = 250
 /** Where as many come at once, there is always somebody who waits: rows are gathered all the same. */
 const BUSY_BATCH_EVENTS = 100
+/** Whoever asked within so long will likely ask again. */
+const WAITED_FOR_MS = 1_000
 const EVERY_PROJECTION = () => true
 /** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
 const SHORT_LOG_EVENTS = 1_000
@@ -43,6 +45,11 @@ export class Follower {
   readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
+  /** Nothing was written since the last tick. */
+  #isAtRest = false
+  /** Monotonic ms: when rows were waited for last. */
+  #wantedAt = Number.NEGATIVE_INFINITY
+  #turns = 0
   #running: Promise<void> | undefined
 
   constructor(parts: FollowerParts) {
@@ -135,8 +142,8 @@ export class Follower {
       const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
       if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
       dropLeftovers(database, rebuilding, times)
-      // What comes now looks at rows as they are written. Nobody waited for those: they were gathered for the length of a tick.
-      this.#write(database, projectors, EVERY_PROJECTION)
+      if (this.#isAtRest) this.#write(database, projectors, EVERY_PROJECTION)
+      this.#isAtRest = true
       await this.#mend(database, projectors, signal)
       this.#tidy(database, projectors)
     }).catch((error: unknown) => {
@@ -154,14 +161,13 @@ export class Follower {
           const isBusy = batch.isCaughtUp && batch.events >= BUSY_BATCH_EVENTS
           await this.#alone(() => {
             this.#fold(batch, database, projectors)
-            this.#write(database, projectors, isBusy ? moves.wanted() : EVERY_PROJECTION)
+            this.#write(database, projectors, isBusy ? this.#due([...projectors.keys()]) : EVERY_PROJECTION)
           })
           if (signal.aborted) break
           if (batch.last === undefined || !batch.isCaughtUp) continue
           // Rows of events that come one by one cost several times what rows of many cost that are written together.
           if (isBusy) await sleep(clock, leftMs(settings.projectionBatchMs), signal).catch(() => {})
           await moves.restUnlessWanted(leftMs(settings.projectionRestMs), signal)
-          if (isBusy) await this.#alone(() => this.#write(database, projectors, moves.wanted()))
         }
         await this.#alone(() => this.#write(database, projectors, EVERY_PROJECTION))
       }
@@ -240,10 +246,25 @@ export class Follower {
     })
   }
 
+  /**
+   * Of which projections rows are written now that many come. While some are waited for, those, and one of the others by turns:
+   * whoever waits for rows does not wait for all the others as well.
+   */
+  #due(projections: readonly string[]): (projection: string) => boolean {
+    const { moves, clock } = this.#parts
+    const isWanted = moves.wanted()
+    const now = clock.monotonicNow()
+    if (projections.some(isWanted)) this.#wantedAt = now
+    if (now - this.#wantedAt > WAITED_FOR_MS) return EVERY_PROJECTION
+    const next = projections[this.#turns++ % projections.length]
+    return (projection) => projection === next || isWanted(projection)
+  }
+
   /** What was folded, all in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
   #write(database: ReadDatabase, projectors: Map<string, Projector>, isAsked: (projection: string) => boolean): void {
     const folded = [...projectors].filter(([name, projector]) => projector.isFolded && isAsked(name))
     if (folded.length === 0) return
+    this.#isAtRest = false
     database.transaction(() => {
       for (const [, projector] of folded) projector.commit(this.#parts.clock.now())
     })
@@ -260,7 +281,7 @@ export class Follower {
       if (projector !== undefined && parked !== undefined) {
         if (order.wanted === 'discard') {
           orders.discarded(projector.generation, parked, order.reason, clock.now())
-          projector.discard(order.stream)
+          projector.discard(order.stream, clock.now())
         }
         await this.#resume(projector, order.stream, projectors, signal)
       }
