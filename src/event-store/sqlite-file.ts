@@ -20,7 +20,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { LogError, type NewEvent } from './event-store.ts'
 import { exportedLine } from './exported-line.ts'
-import { appendCrc, headCrc } from './sqlite-checksums.ts'
+import { type AppendRow, appendCrc, type HeadRow, headCrc, isWholeAppend, isWholeHead } from './sqlite-checksums.ts'
 import { commitsLostIn } from './sqlite-write-ahead.ts'
 
 /** `VERD`, in the header of every log file: what `file` and SQLite's own tools show. Stored. */
@@ -324,33 +324,33 @@ function assertStreamsAreFound(db: Database.Database, path: string): void {
   )
 }
 
-/** A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. */
+/**
+ * A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. That
+ * nothing came behind it, the heads of the streams tell: what a damaged page has lost at the end leaves no gap.
+ */
 function assertTailIsWhole(db: Database.Database, path: string): void {
-  const row = db
+  const tail = db
     .prepare<[], AppendRow>(
       'SELECT position, stream, revision, count, previous, crc, lines FROM appends ORDER BY position DESC LIMIT 1',
     )
     .safeIntegers()
-    .get()
-  if (
-    row &&
-    appendCrc(row.position, Number(row.stream), Number(row.revision), Number(row.count), row.previous, row.lines) ===
-      Number(row.crc)
-  ) {
-    return
-  }
-  const where = row ? `its last append, at position ${row.position}, does not match its checksum` : 'it has no events'
-  throw new LogError('log_damaged', `'${path}' is damaged: ${where}. It was left as it is; bring back a copy.`)
-}
-
-interface AppendRow {
-  readonly position: bigint
-  readonly stream: bigint
-  readonly revision: bigint
-  readonly count: bigint
-  readonly previous: bigint
-  readonly crc: bigint
-  readonly lines: Buffer
+  const headsBehind = db
+    .prepare<[bigint], HeadRow & { name: string }>(
+      'SELECT name, revision, position, hash, crc FROM streams WHERE position > ?',
+    )
+    .safeIntegers()
+  // In one transaction: another process may append meanwhile.
+  const fault = db.transaction(() => {
+    const row = tail.get()
+    if (row === undefined) return 'it has no events'
+    const { position } = row
+    if (!isWholeAppend(row)) return `its last append, at position ${position}, does not match its checksum`
+    // One that does not match its checksum is the damage of that stream alone.
+    const lost = headsBehind.all(position).find((head) => isWholeHead(head.name, head))
+    return lost && `its last append is at position ${position}, and '${lost.name}' goes on to ${lost.position}`
+  })()
+  if (fault === undefined) return
+  throw new LogError('log_damaged', `'${path}' is damaged: ${fault}. It was left as it is; bring back a copy.`)
 }
 
 /**
