@@ -10,7 +10,7 @@ export default defineConfig({
     // Only what hangs is ended: how long something takes is no test's business.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    globalSetup: ['test/support/state-directory.ts', 'test/support/built-monitor.ts'],
+    globalSetup: ['test/support/state-directory.ts', 'test/support/built-monitor.ts', 'test/support/compiled-code.ts'],
     reporters: ['default', new ClosingLineReporter()],
   },
 })
