@@ -122,12 +122,16 @@ export const settingsSchema = z.strictObject({
   httpWaitSecondsMax: count.default(60),
   /** Requests that wait at once; more are answered at once with what is so. */
   httpWaitsMax: count.default(20_000),
+  /** Operations whose outcomes one request may ask for. */
+  httpOutcomesMax: positive.default(1_000),
+  /** Operations whose outcomes are waited for in streams, at once; a request for more is refused, to come back. */
+  httpOutcomesWaitedMax: count.default(100_000),
   /** A request that takes longer to arrive is ended. */
   httpRequestTimeoutMs: positive.default(30_000),
   httpConnectionsMax: positive.default(25_000),
   /** Of one principal, or of one address where nobody has to say who he is; 0 sets no limit. */
   httpRequestsPerMinuteMax: count.default(600_000),
-  /** Streams of live events at once. */
+  /** Streams of live events and of outcomes at once. */
   httpStreamsMax: count.default(5_000),
   /** A stream in which nothing happens says so this often, more or less, so that nobody takes it for dead. */
   httpStreamPingMs: positive.default(20_000),

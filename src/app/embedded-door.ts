@@ -35,6 +35,7 @@ export function embeddedDoor(
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
+    watchOutcomes: (...args) => hold.during(shell.watchOutcomes(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
     waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),

@@ -131,7 +131,12 @@ export class Metrics {
   routes(): ServerPlugin {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
-      this.gauge('verdict_event_streams_open', 'Clients of live events (SSE).', () => host.streams.open)
+      this.gauge('verdict_event_streams_open', 'Streams (SSE) of live events and of outcomes.', () => host.streams.open)
+      this.gauge(
+        'verdict_outcomes_waited',
+        'Operations whose outcomes are waited for in streams.',
+        () => host.outcomes.open,
+      )
       app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
         const denied = DENIED[reply.statusCode]

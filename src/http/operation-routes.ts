@@ -14,6 +14,7 @@ import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { notFound, ownerOf } from './operation-address.ts'
+import { outcomeNow } from './operation-outcome.ts'
 import { wholeNumber } from './query-values.ts'
 
 const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
@@ -174,21 +175,15 @@ async function letGo({ door }: Host, { workspace, owner }: Call['registry'], id:
 async function endedOrAborted(host: Host, registry: Call['registry'], id: string, signal: AbortSignal | undefined) {
   const over = signal ?? AbortSignal.abort()
   try {
-    if (over.aborted) return await outcomeNow(host, registry, id)
+    if (over.aborted) {
+      const { outcome, status } = await outcomeNow(host, registry, id)
+      return outcome === undefined ? undefined : { outcome, status }
+    }
     return answeredOrThrow(await host.door.outcome(registry, id, over))
   } catch (error) {
     if (over.aborted && !(error instanceof RequestRefused)) return undefined
     throw error
   }
-}
-
-/** Without waiting: of one that is not held any more the log still knows the outcome, and tells it at once. */
-async function outcomeNow({ door }: Host, registry: Call['registry'], id: string) {
-  const held = await door.snapshot(registry, id)
-  if (held !== undefined) {
-    return held.outcome === undefined ? undefined : { outcome: held.outcome, status: held.status }
-  }
-  return answeredOrThrow(await door.outcome(registry, id))
 }
 
 async function causeOf(

@@ -11,18 +11,18 @@ import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
-import { unknownWorkspace } from './commands.ts'
 import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
+import { assertEntitled } from './entitlement.ts'
 import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
 import { EventStreams } from './event-streams.ts'
 import type { Host } from './host.ts'
 import { KnownOwners } from './known-owners.ts'
 import { LongPolls } from './long-polls.ts'
-import { forbidden } from './operation-address.ts'
+import { WaitedOutcomes } from './outcome-stream.ts'
 import { callOf } from './request-call.ts'
 import { pathOf } from './request-path.ts'
-import { type Principal, standing } from './roles.ts'
+import type { Principal } from './roles.ts'
 import { type Address, addressesOf, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { StandingEntitlement } from './standing-entitlement.ts'
@@ -37,7 +37,7 @@ declare module 'fastify' {
   }
 }
 
-export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
+export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams' | 'outcomes'> {
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
 }
@@ -89,6 +89,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     polls: new LongPolls(settings.httpWaitsMax),
     owners: new KnownOwners(),
     streams: new EventStreams(settings.httpStreamsMax),
+    outcomes: new WaitedOutcomes(settings.httpOutcomesWaitedMax),
   }
   const draining = new AbortController()
   const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
@@ -251,7 +252,7 @@ async function answer(
   const call = callOf(address, parts, request, reply)
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
-  if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
+  if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint.right)
   if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
     const entitlement = new StandingEntitlement({ request, principal, draining, ...host })
     try {
@@ -278,16 +279,6 @@ function connectionOf(request: FastifyRequest, reply: FastifyReply, over: AbortS
       return reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
     },
   }
-}
-
-function assertEntitled(
-  principal: Principal,
-  registry: { readonly workspace: string; readonly owner: string },
-  { right }: Endpoint,
-) {
-  const allowed = standing(principal, registry.workspace, right)
-  if (allowed === 'unknown') throw unknownWorkspace(registry, right)
-  if (allowed === 'forbidden') throw forbidden(principal.name, right, registry.workspace)
 }
 
 function send({ status, body, headers = {} }: Reply, reply: FastifyReply): void {
