@@ -50,10 +50,12 @@ export const settingsSchema = z.strictObject({
   projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
   /**
-   * From one write of the read models to the next, at least, where a hundred events come meanwhile or nobody waits for their rows:
-   * they are written together, which costs much less. The first event after a pause waits for nothing.
+   * From one write of a read model to the next, at least, where a hundred events come meanwhile: rows that are written together cost
+   * much less. The first event after a pause waits for nothing.
    */
   projectionBatchMs: ms.default(40),
+  /** The same while nobody of this process waits for its rows. */
+  projectionRestMs: ms.default(200),
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),

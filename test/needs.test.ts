@@ -53,16 +53,36 @@ test.each([
   const before = process.exitCode
   const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   process.exitCode = undefined
-  new ClosingLineReporter().onTestRunEnd([moduleWithOneSkipped(meta)])
+  new ClosingLineReporter().onTestRunEnd([moduleWith(['skipped'], meta)])
   const met = process.exitCode
   process.exitCode = before
   expect(met).toBe(exitCode)
   expect(said.mock.calls).toEqual([[line], ['0 passed, 0 failed, 1 skipped\n']])
 })
 
+test('what was lost with its process has failed: each test that did not end, and a file that never began', () => {
+  vi.stubEnv('VERDICT_SKIPS_FAIL', '')
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  new ClosingLineReporter().onTestRunEnd([
+    moduleWith(['passed', 'pending', 'pending', 'skipped']),
+    moduleWith([], {}, 'queued'),
+  ])
+  const lost = ['LOST with its process: a.test.ts > sleeps\n']
+  expect(said.mock.calls).toEqual([lost, lost, ['1 passed, 3 failed, 1 skipped\n']])
+})
+
 /** What the reporter asks of vitest's own report. */
-function moduleWithOneSkipped(meta: { readonly needsServer?: string }): TestModule {
-  const test = { fullName: 'sleeps', result: () => ({ state: 'skipped' }), meta: () => meta }
-  const module = { relativeModuleId: 'a.test.ts', errors: () => [], children: { allTests: () => [test] } }
+function moduleWith(
+  states: readonly string[],
+  meta: { readonly needsServer?: string } = {},
+  moduleState = 'passed',
+): TestModule {
+  const tests = states.map((state) => ({ fullName: 'sleeps', result: () => ({ state }), meta: () => meta }))
+  const module = {
+    relativeModuleId: 'a.test.ts',
+    state: () => moduleState,
+    errors: () => [],
+    children: { allTests: () => tests },
+  }
   return module as unknown as TestModule // a whole one only vitest makes
 }

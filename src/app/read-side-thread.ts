@@ -30,38 +30,50 @@ import { loadLibraries, openThreadLog } from './thread-log.ts'
 const clock = SYSTEM_CLOCK
 const random = Math.random
 
-async function run(port: MessagePort, data: ThreadData): Promise<void> {
+function run(port: MessagePort, data: ThreadData): void {
   loadLibraries()
   // Calls come before everything is open; each waits for it, and is told what went wrong.
   const opening = open(data, (news) => calls.tell(news))
+  opening.catch(() => {})
   const ofRole: Readonly<Record<ThreadData['role'], readonly string[]>> = {
-    follow: ['health', 'order', 'close'],
-    ask: ['ask', 'close'],
-    build: ['rebuild', 'check', 'close'],
+    follow: ['health', 'order'],
+    ask: ['ask'],
+    build: ['rebuild', 'check'],
   }
   const callee: Callee = Object.fromEntries(
     ofRole[data.role].map((name) => [
       name,
-      async (argument: never, context: Parameters<Callee[string]>[1]) => (await opening)[name]?.(argument, context),
+      async (argument: never, context: Parameters<Callee[string]>[1]) =>
+        (await opening).calls[name]?.(argument, context),
     ]),
   )
-  const calls = answerCalls(port, callee)
-  opening.then(calls.ready, () => {})
+  const calls = answerCalls(port, callee, async () => (await opening).close())
 }
 
-async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<Callee> {
+/** What a thread of one role answers, and its way to end. */
+interface OpenedRole {
+  readonly calls: Callee
+  close(): Promise<void>
+}
+
+async function open(data: ThreadData, tell: (news: FollowerNews) => void): Promise<OpenedRole> {
   const reader = await openThreadLog(data.log, data.settings.logPollMs)
-  const moves = new RowMoves(data.moves)
-  switch (data.role) {
-    case 'follow':
-      return follow(data, reader, await loadProjections(data.projections), moves, tell)
-    case 'ask':
-      return ask(data, reader, moves)
-    case 'build':
-      yieldToOthers()
-      return build(data, reader, await loadProjections(data.projections))
-    default:
-      return data.role satisfies never
+  try {
+    const moves = new RowMoves(data.moves)
+    switch (data.role) {
+      case 'follow':
+        return follow(data, reader, await loadProjections(data.projections), moves, tell)
+      case 'ask':
+        return ask(data, reader, moves)
+      case 'build':
+        yieldToOthers()
+        return build(data, reader, await loadProjections(data.projections))
+      default:
+        return data.role satisfies never
+    }
+  } catch (error) {
+    await reader.close()
+    throw error
   }
 }
 
@@ -76,7 +88,7 @@ function follow(
   projections: readonly Projection[],
   moves: RowMoves,
   tell: (news: FollowerNews) => void,
-): Callee {
+): OpenedRole {
   const follower = new Follower({
     path: file,
     reader,
@@ -92,14 +104,16 @@ function follow(
   })
   follower.start()
   return {
-    health: () => follower.health(),
-    async order(asked: { readonly order: Order; readonly timeoutMs: number }, { signal }) {
-      const database = openExisting(file)
-      try {
-        return await carryOut(database, asked.order, asked.timeoutMs, clock, signal)
-      } finally {
-        database.close()
-      }
+    calls: {
+      health: () => follower.health(),
+      async order(asked: { readonly order: Order; readonly timeoutMs: number }, { signal }) {
+        const database = openExisting(file)
+        try {
+          return await carryOut(database, asked.order, asked.timeoutMs, clock, signal)
+        } finally {
+          database.close()
+        }
+      },
     },
     async close() {
       await follower.close()
@@ -108,10 +122,10 @@ function follow(
   }
 }
 
-function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: RowMoves): Callee {
+function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: RowMoves): OpenedRole {
   const desk = new QuestionDesk({ path: file, reader, load: loadExport, moves, pollMs: settings.logPollMs, clock })
   return {
-    ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal),
+    calls: { ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal) },
     async close() {
       desk.close()
       await reader.close()
@@ -119,26 +133,32 @@ function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: Row
   }
 }
 
-function build({ path: file, settings, holder }: ThreadData, reader: LogReader, all: readonly Projection[]): Callee {
+function build(
+  { path: file, settings, holder }: ThreadData,
+  reader: LogReader,
+  all: readonly Projection[],
+): OpenedRole {
   return {
-    async rebuild(names: readonly string[], { signal, onProgress }) {
-      const projections = names.map((name) => named(all, name))
-      const { database } = openReadFile(file)
-      try {
-        return await rebuild({ database, reader, projections, settings, clock, random, holder, signal, onProgress })
-      } finally {
-        database.close()
-      }
-    },
-    async check(asked: { readonly projection: string; readonly sample: number | undefined }, { signal, onProgress }) {
-      const projection = named(all, asked.projection)
-      const database = openExisting(file)
-      const { sample } = asked
-      try {
-        return await check({ database, reader, projection, sample, settings, clock, random, signal, onProgress })
-      } finally {
-        database.close()
-      }
+    calls: {
+      async rebuild(names: readonly string[], { signal, onProgress }) {
+        const projections = names.map((name) => named(all, name))
+        const { database } = openReadFile(file)
+        try {
+          return await rebuild({ database, reader, projections, settings, clock, random, holder, signal, onProgress })
+        } finally {
+          database.close()
+        }
+      },
+      async check(asked: { readonly projection: string; readonly sample: number | undefined }, { signal, onProgress }) {
+        const projection = named(all, asked.projection)
+        const database = openExisting(file)
+        const { sample } = asked
+        try {
+          return await check({ database, reader, projection, sample, settings, clock, random, signal, onProgress })
+        } finally {
+          database.close()
+        }
+      },
     },
     close: () => reader.close(),
   }
@@ -179,4 +199,5 @@ async function loadExport({ module, name }: ModuleExport): Promise<unknown> {
   throw new ReadSideError('projection_unusable', `${module} exports nothing with the name '${name}'.`)
 }
 
-if (parentPort) await run(parentPort, workerData as ThreadData) // read-side.ts gives exactly these
+// Not awaited: nothing may end a thread while it evaluates its module, and this is over as soon as it listens.
+if (parentPort) run(parentPort, workerData as ThreadData) // read-side.ts gives exactly these

@@ -7,18 +7,11 @@ import type { WebhookNews, WebhookThreadData } from '../subscriptions/webhook-si
 import { Webhooks } from '../subscriptions/webhooks.ts'
 import { loadLibraries, openThreadLog } from './thread-log.ts'
 
-async function run(port: MessagePort, { path, log: place, endpoints, settings, holder }: WebhookThreadData) {
+function run(port: MessagePort, { path, log: place, endpoints, settings, holder }: WebhookThreadData): void {
   loadLibraries()
+  // Where it fails the thread fails, and is started again.
   const opening = open()
-  opening.catch(() => {})
-  const calls = answerCalls(port, {
-    async close({ drainMs }: { readonly drainMs: number }) {
-      const close = await opening
-      await close(drainMs)
-    },
-  })
-  await opening
-  calls.ready()
+  const calls = answerCalls(port, {}, async ({ drainMs }: { readonly drainMs: number }) => (await opening)(drainMs))
 
   async function open(): Promise<(drainMs: number) => Promise<void>> {
     const reader = await openThreadLog(place, settings.logPollMs)
@@ -46,4 +39,4 @@ async function run(port: MessagePort, { path, log: place, endpoints, settings, h
   }
 }
 
-if (parentPort) await run(parentPort, workerData as WebhookThreadData) // webhook-side.ts gives exactly these
+if (parentPort) run(parentPort, workerData as WebhookThreadData) // webhook-side.ts gives exactly these

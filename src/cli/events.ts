@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { EventsReplaced, OperationRejected } from '../client/operation-errors.ts'
 import type { Verdict } from '../client/verdict.ts'
 import { EXIT_OURS } from './exit-codes.ts'
-import { openPlace, PLACE_HELP, PLACE_OPTIONS, placeOf } from './place-option.ts'
+import { openPlace, placeOf, REACHED_HELP, REACHED_OPTIONS } from './place-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict events tail                                   what happens from now on
@@ -19,7 +19,7 @@ Each durable event once and in order, over restarts of the server as well. With 
 "cursor" is what to give to --after to go on behind it.
 
 Options:
-${PLACE_HELP}  --workspace NAME       (default: default)
+${REACHED_HELP}  --workspace NAME       (default: default)
   --owner NAME           of one owner only
   --kind KIND            about operations of this kind only
   --operation ID         about this operation only
@@ -41,7 +41,7 @@ export async function events(args: readonly string[]): Promise<number> {
     parseArgs({
       args: [...args],
       options: {
-        ...PLACE_OPTIONS,
+        ...REACHED_OPTIONS,
         workspace: { type: 'string', default: 'default' },
         owner: { type: 'string' },
         kind: { type: 'string' },

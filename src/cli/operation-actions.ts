@@ -1,9 +1,8 @@
 /** What a command line does to one operation: read from its flags before anything is opened, done through the API. */
 import type { CommandSender } from '../client/command-sender.ts'
-import { durationMs } from '../client/durations.ts'
-import { OperationRejected } from '../client/operation-errors.ts'
 import type { OperationHandle } from '../client/operation-handle.ts'
 import type { Verdict } from '../client/verdict.ts'
+import { timeOf } from './time-option.ts'
 import { UsageError } from './usage-error.ts'
 
 type CommandAnswer = Awaited<ReturnType<CommandSender['send']>>
@@ -79,7 +78,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     lease: true,
     fields: (values) => ({
       error: errorIn('retry', values),
-      notBeforeAt: Date.now() + (timeOf('--in', values.in) ?? 0),
+      notBeforeAt: Date.now() + (values.in === undefined ? 0 : timeOf('--in', values.in)),
     }),
   }),
   'start-phase': sends('StartPhase', { lease: true, fields: (values) => ({ phase: wanted('phase', values) }) }),
@@ -117,8 +116,8 @@ function begins(call: (verdict: Verdict, kind: string, options: Beginning) => Pr
   return {
     wants: 'the kind of the operation',
     prepare(kind, values) {
-      const staleAfterMs = timeOf('--stale-after', values['stale-after'])
-      const maxRuntimeMs = timeOf('--max-runtime', values['max-runtime'])
+      const staleAfterMs = timeIn('--stale-after', values['stale-after'])
+      const maxRuntimeMs = timeIn('--max-runtime', values['max-runtime'])
       const policy = {
         ...(staleAfterMs === undefined ? {} : { staleAfterMs }),
         ...(maxRuntimeMs === undefined ? {} : { maxRuntimeMs }),
@@ -229,14 +228,8 @@ function numberOf(option: string, text: string | undefined): number | undefined 
   return Number(text)
 }
 
-function timeOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  try {
-    return durationMs(text, option)
-  } catch (error) {
-    if (error instanceof OperationRejected) throw new UsageError(error.message)
-    throw error
-  }
+function timeIn(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : timeOf(option, text)
 }
 
 function jsonIn(option: string, text: string | undefined): unknown {

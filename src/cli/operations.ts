@@ -6,7 +6,7 @@ import { EXIT_OURS } from './exit-codes.ts'
 import { ACTIONS, type ActionValues, labelsOf } from './operation-actions.ts'
 import { type OperationSnapshot, operationPage, operationRows, table } from './operation-lines.ts'
 import { watchOperation } from './operation-watch.ts'
-import { openPlace, PLACE_HELP, PLACE_OPTIONS, placeOf } from './place-option.ts'
+import { openPlace, placeOf, REACHED_HELP, REACHED_OPTIONS } from './place-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict operations list                                    what there is
@@ -48,7 +48,7 @@ Steer:
   rollback ID              take back a registration that nobody knows of: --registration COMMAND_ID
 
 Options:
-${PLACE_HELP}  --workspace NAME         (default: default)
+${REACHED_HELP}  --workspace NAME         (default: default)
   --owner NAME             (default: default)
   --id ID, --name TEXT, --key KEY, --input JSON, --label KEY=VALUE, --stale-after TIME, --max-runtime TIME
                            of register and start
@@ -67,7 +67,7 @@ Exit codes: 0; 1 when it was refused, is not there, or did not complete; 2 for a
 const EXIT_REFUSED = 1
 
 const OPTIONS = {
-  ...PLACE_OPTIONS,
+  ...REACHED_OPTIONS,
   workspace: { type: 'string', default: 'default' },
   owner: { type: 'string', default: 'default' },
   status: { type: 'string', multiple: true },

@@ -5,7 +5,8 @@ import type { EmbeddedNode } from '../app/embedded-node.ts'
 import { shownLocation } from '../app/shown-location.ts'
 import type { ConnectedVerdict } from '../client/connected-verdict.ts'
 import { EXIT_OURS } from './exit-codes.ts'
-import { connectTo, PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
+import { type Place, placeOf, REACHED_HELP, REACHED_OPTIONS } from './place-option.ts'
+import { reachedServer } from './reached-server.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 const HELP = `  verdict reconcile --dry-run                         who would be ended, and why; nothing is changed
@@ -25,7 +26,7 @@ With --mode or --release nobody is judged: the order is put on record in the log
 follow it at once, others from their start on, and so does the next 'verdict reconcile'.
 
 Options:
-${PLACE_HELP}
+${REACHED_HELP}
   --kinds A,B        only operations of these kinds
   --owners A,B       only operations of these owners
   --workspaces A,B   only operations in these workspaces
@@ -63,7 +64,7 @@ export async function reconcile(args: readonly string[]): Promise<number> {
     parseArgs({
       args: [...args],
       options: {
-        ...PLACE_OPTIONS,
+        ...REACHED_OPTIONS,
         kinds: { type: 'string' },
         owners: { type: 'string' },
         workspaces: { type: 'string' },
@@ -123,7 +124,7 @@ export async function reconcile(args: readonly string[]): Promise<number> {
 async function reconcilingAt(place: Place, actor: string): Promise<Reconciling> {
   const log = { warn: (_facts: unknown, message: string) => process.stderr.write(`verdict: ${message}\n`) }
   if (place.type === 'server') {
-    const verdict = connectTo(place, { log })
+    const verdict = await reachedServer(place, { log })
     const { reconciler } = verdict
     return {
       run: (scope) => verdict.reconcile(scope),

@@ -1,9 +1,8 @@
 /** The command line of `verdict run`. */
 import { parseArgs } from 'node:util'
 import { shownLocation } from '../app/shown-location.ts'
-import { durationMs } from '../client/durations.ts'
-import { OperationRejected } from '../client/operation-errors.ts'
 import { PLACE_HELP, PLACE_OPTIONS, type Place, placeOf } from './place-option.ts'
+import { timeOf } from './time-option.ts'
 import { parsing, UsageError } from './usage-error.ts'
 
 export const RUN_HELP = `  verdict run -- make all
@@ -113,15 +112,6 @@ function labelOf(text: string): readonly [string, string] {
   const equals = text.indexOf('=')
   if (equals < 1) throw new UsageError(`--label wants KEY=VALUE, got "${text}"`)
   return [text.slice(0, equals), text.slice(equals + 1)]
-}
-
-function timeOf(option: string, text: string): number {
-  try {
-    return durationMs(text, option)
-  } catch (error) {
-    if (error instanceof OperationRejected) throw new UsageError(error.message)
-    throw error
-  }
 }
 
 function countOf(option: string, text: string | undefined): number | undefined {

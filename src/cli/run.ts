@@ -15,7 +15,7 @@ import { CommandFailed } from './command-failed.ts'
 import { type CommandEnd, type CommandProcess, exitCodeOf, startCommand } from './command-process.ts'
 import { EXIT_OURS, EXIT_SIGNAL } from './exit-codes.ts'
 import { OutputProgress } from './output-progress.ts'
-import { connectTo } from './place-option.ts'
+import { connectTo } from './reached-server.ts'
 import { RUN_HELP, type RunOptions, runOptionsOf } from './run-options.ts'
 
 /** After the command has ended the log is waited for, so long at most. */

@@ -229,8 +229,9 @@ function isUnsent(error: unknown): boolean {
   return causes.every((one) => one instanceof Error && 'code' in one && NEVER_CONNECTED.has(one.code))
 }
 
-function messageOf(error: unknown): string {
+/** Of what `fetch` threw: why, where it says so. A name with several addresses fails once for each. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const { cause } = error
+  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause
   return cause instanceof Error && cause.message !== '' ? cause.message : error.message
 }

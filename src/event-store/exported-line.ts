@@ -51,6 +51,12 @@ export function parseExportedLine(
   }
 }
 
+/** Whether the first of these lines is this stream's event at this revision, as `parseExportedLine` tells; looks at no more. */
+export function isFirstLineOf(lines: Buffer, stream: string, revision: number): boolean {
+  const start = Buffer.from(bodyStart(stream, revision))
+  return start.equals(lines.subarray(BODY_START, BODY_START + start.length))
+}
+
 /** The hash that a line claims, without looking at the rest. */
 export function hashOfLine(line: string): string {
   return line.slice(LINE_START.length, HASH_END)

@@ -78,6 +78,8 @@ async function* follow(
 
 /** Counts appends, and wakes those who wait for the next one. */
 export class AppendWakes {
+  /** Somebody waits, where nobody did. */
+  onAwaited: () => void = () => {}
   #ticket = 0
   #ended = false
   readonly #waiting = new Set<() => void>()
@@ -88,6 +90,10 @@ export class AppendWakes {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiting.size > 0
   }
 
   wake(): void {
@@ -112,6 +118,7 @@ export class AppendWakes {
         resolve()
       }
       this.#waiting.add(resume)
+      if (this.#waiting.size === 1) this.onAwaited()
       signal.addEventListener('abort', resume, { once: true })
     })
   }

@@ -1,61 +1,11 @@
-/**
- * The file of the embedded log: how it comes to be, how it is recognised, and what is refused before anything is read.
- *
- * A new log is written whole under another name and linked to its own at the end. So a file under that name is complete
- * or not there, of several creators one wins, and an empty file is damage and never an invitation.
- */
-import { randomUUID } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  realpathSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+/** The file of the embedded log: how it is recognised, and what is refused before anything is read. */
+import { lstatSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
 import Database from 'better-sqlite3'
-import { LogError, type NewEvent } from './event-store.ts'
-import { exportedLine } from './exported-line.ts'
-import { appendCrc, headCrc } from './sqlite-checksums.ts'
+import { LogError } from './event-store.ts'
+import { type AppendRow, type HeadRow, isWholeAppend, isWholeHead } from './sqlite-checksums.ts'
+import { APPLICATION_ID, clearLeftOvers, createLogFile, type FirstAppend } from './sqlite-creation.ts'
 import { commitsLostIn } from './sqlite-write-ahead.ts'
-
-/** `VERD`, in the header of every log file: what `file` and SQLite's own tools show. Stored. */
-export const APPLICATION_ID = 0x56455244
-
-/** Stored. Read by people in the sqlite3 shell as well: every row of `appends` is its exported lines. */
-const SCHEMA = `
-  -- The last event of each stream: what an append is checked against.
-  CREATE TABLE streams (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    revision INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    hash TEXT NOT NULL,
-    crc INTEGER NOT NULL
-  ) STRICT;
-  -- One row per append. Its events take the positions (position - count, position] and the revisions
-  -- (revision - count, revision] of their stream; previous is the position of the stream's append before, 0 for none.
-  CREATE TABLE appends (
-    position INTEGER PRIMARY KEY,
-    stream INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    previous INTEGER NOT NULL,
-    crc INTEGER NOT NULL,
-    lines BLOB NOT NULL
-  ) STRICT;
-  -- Where in the log a stream has reached a revision: an entry about every 64 events, the way on is by back links.
-  CREATE TABLE marks (
-    stream INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    PRIMARY KEY (stream, revision)
-  ) STRICT, WITHOUT ROWID;
-`
 
 /** Brings a file of one format version to the next; the index is the version it takes, minus 1. */
 export type Migration = (db: Database.Database) => void
@@ -66,13 +16,14 @@ const MIGRATIONS: readonly Migration[] = []
  * Creates the log if nothing has its name, brings an older one forward, refuses what is not ours, newer or damaged. Throws
  * `log_locked` where another process is in the way: to be tried again.
  */
-export function prepareFile(path: string, first: () => { stream: string; events: readonly NewEvent[] }): void {
+export function prepareFile(path: string, first: () => FirstAppend): void {
   try {
     assertPlace(path)
   } catch (error) {
     throw placeError(error, path)
   }
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, first())
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) createLogFile(path, first(), MIGRATIONS.length + 1)
+  clearLeftOvers(path)
   // Before SQLite looks at it: what it can't read it writes over.
   assertWriteAheadIsWhole(path)
   const db = connect(path)
@@ -259,57 +210,6 @@ function placeError(error: unknown, path: string): unknown {
   return new LogError('log_unusable', `The log '${path}' can't be opened: ${error.message}.`, { cause: error })
 }
 
-function create(path: string, first: { stream: string; events: readonly NewEvent[] }): void {
-  const target = join(realpathSync(dirname(resolve(path))), basename(path))
-  const building = `${target}.creating-${randomUUID()}`
-  try {
-    const db = new Database(building)
-    try {
-      db.pragma('journal_mode = WAL')
-      db.pragma('synchronous = FULL')
-      db.pragma('fullfsync = ON')
-      db.transaction(() => {
-        db.exec(SCHEMA)
-        db.pragma(`application_id = ${APPLICATION_ID}`)
-        db.pragma(`user_version = ${MIGRATIONS.length + 1}`)
-        insertFirst(db, first)
-      })()
-    } finally {
-      db.close()
-    }
-    sync(building)
-    linkSync(building, target)
-    sync(dirname(target))
-  } catch (error) {
-    // Another process was faster: its log is the log.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw creationError(error, path)
-  } finally {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(building + suffix, { force: true })
-  }
-}
-
-function creationError(error: unknown, path: string): LogError {
-  const why = error instanceof Error ? error.message : String(error)
-  return new LogError('log_unusable', `The log '${path}' can't be created: ${why}.`, { cause: error })
-}
-
-function insertFirst(db: Database.Database, { stream, events }: { stream: string; events: readonly NewEvent[] }): void {
-  const position = BigInt(events.length)
-  const revision = events.length - 1
-  const hash = events.at(-1)?.hash ?? ''
-  const lines = Buffer.from(events.map(exportedLine).join(''))
-  db.prepare('INSERT INTO streams (id, name, revision, position, hash, crc) VALUES (1, ?, ?, ?, ?, ?)').run(
-    stream,
-    revision,
-    position,
-    hash,
-    headCrc(stream, revision, position, hash),
-  )
-  db.prepare(
-    'INSERT INTO appends (position, stream, revision, count, previous, crc, lines) VALUES (?, 1, ?, ?, 0, ?, ?)',
-  ).run(position, revision, events.length, appendCrc(position, 1, revision, events.length, 0n, lines), lines)
-}
-
 /**
  * A stream whose name is damaged in the index would not be found, and a stream that is not found is a new one: the one
  * damage that no checksum of a row shows. So names and index are compared before anything is read by name.
@@ -324,33 +224,33 @@ function assertStreamsAreFound(db: Database.Database, path: string): void {
   )
 }
 
-/** A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. */
+/**
+ * A cut file mostly shows at its end: the last append is read whole, and SQLite checks the length against its header. That
+ * nothing came behind it, the heads of the streams tell: what a damaged page has lost at the end leaves no gap.
+ */
 function assertTailIsWhole(db: Database.Database, path: string): void {
-  const row = db
+  const tail = db
     .prepare<[], AppendRow>(
       'SELECT position, stream, revision, count, previous, crc, lines FROM appends ORDER BY position DESC LIMIT 1',
     )
     .safeIntegers()
-    .get()
-  if (
-    row &&
-    appendCrc(row.position, Number(row.stream), Number(row.revision), Number(row.count), row.previous, row.lines) ===
-      Number(row.crc)
-  ) {
-    return
-  }
-  const where = row ? `its last append, at position ${row.position}, does not match its checksum` : 'it has no events'
-  throw new LogError('log_damaged', `'${path}' is damaged: ${where}. It was left as it is; bring back a copy.`)
-}
-
-interface AppendRow {
-  readonly position: bigint
-  readonly stream: bigint
-  readonly revision: bigint
-  readonly count: bigint
-  readonly previous: bigint
-  readonly crc: bigint
-  readonly lines: Buffer
+  const headsBehind = db
+    .prepare<[bigint], HeadRow & { name: string }>(
+      'SELECT name, revision, position, hash, crc FROM streams WHERE position > ?',
+    )
+    .safeIntegers()
+  // In one transaction: another process may append meanwhile.
+  const fault = db.transaction(() => {
+    const row = tail.get()
+    if (row === undefined) return 'it has no events'
+    const { position } = row
+    if (!isWholeAppend(row)) return `its last append, at position ${position}, does not match its checksum`
+    // One that does not match its checksum is the damage of that stream alone.
+    const lost = headsBehind.all(position).find((head) => isWholeHead(head.name, head))
+    return lost && `its last append is at position ${position}, and '${lost.name}' goes on to ${lost.position}`
+  })()
+  if (fault === undefined) return
+  throw new LogError('log_damaged', `'${path}' is damaged: ${fault}. It was left as it is; bring back a copy.`)
 }
 
 /**
@@ -374,14 +274,5 @@ function isWritable(db: Database.Database): boolean {
   } catch (error) {
     if (error instanceof Database.SqliteError && /^SQLITE_(READONLY|CANTOPEN)/.test(error.code)) return false
     throw error
-  }
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
   }
 }

@@ -45,20 +45,24 @@ export async function openSqliteLogReader(options: SqliteLogReaderOptions): Prom
   }
 }
 
-/** Wakes followers as soon as there may be more, until it is closed. */
+/** Wakes followers as soon as there may be more, until it is closed. Looks only while somebody waits or listens. */
 function lookOut(reads: SqliteReads, wakes: AppendWakes, nudges: Int32Array<SharedArrayBuffer>, pollMs: number) {
   const listeners = new Set<() => void>()
   let isClosed = false
+  let goOn = () => {}
+  wakes.onAwaited = () => goOn()
   const ended = look()
   return {
     watch(listener: () => void): () => void {
       const own = () => listener()
       listeners.add(own)
+      goOn()
       return () => listeners.delete(own)
     },
     async close() {
       isClosed = true
       listeners.clear()
+      goOn()
       Atomics.notify(nudges, 0)
       await ended
     },
@@ -67,16 +71,23 @@ function lookOut(reads: SqliteReads, wakes: AppendWakes, nudges: Int32Array<Shar
   async function look(): Promise<void> {
     let version = reads.dataVersion
     while (!isClosed) {
+      if (!wakes.isAwaited && listeners.size === 0) {
+        await new Promise<void>((resolve) => {
+          goOn = resolve
+        })
+        continue
+      }
+      // Read before looking: a number that was counted up since makes the wait end at once.
       const seen = Atomics.load(nudges, 0)
-      // A number that was counted up between the two makes the wait end at once.
+      const now = lookedAt(version)
+      if (now !== version) {
+        version = now
+        wakes.wake()
+        for (const listener of listeners) listener()
+        continue
+      }
       const wait = Atomics.waitAsync(nudges, 0, seen, pollMs)
       if (wait.async) await wait.value
-      if (isClosed) return
-      const now = lookedAt(version)
-      if (now === version) continue
-      version = now
-      wakes.wake()
-      for (const listener of listeners) listener()
     }
   }
 

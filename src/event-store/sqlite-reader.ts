@@ -5,18 +5,21 @@
  *     forwards   revision r -> the mark at or after r (or the head) -> back links down to r -> turned round
  *     backwards  revision r -> the same place -> back links
  *     the log    rows in order of position; rows must follow each other without a gap
+ *
+ * No row is given before its checksum was seen to be right, and none is left out: a flipped bit that moves a row to a stream
+ * that nobody asked for would hide it. So a filtered page reads every row whole.
  */
 import type Database from 'better-sqlite3'
 import { type Head, LogError, type StoredEvent } from './event-store.ts'
-import { isStreamName, parseExportedLine } from './exported-line.ts'
+import { isFirstLineOf, isStreamName, parseExportedLine } from './exported-line.ts'
 import type { LogPage } from './follow.ts'
-import { appendCrc, headCrc } from './sqlite-checksums.ts'
+import { type AppendRow, type HeadRow, hasItsIntegers, isWholeAppend, isWholeHead } from './sqlite-checksums.ts'
 
 /** A page ends behind the row that goes over one of these. */
 const PAGE_ROWS_MAX = 256
 const PAGE_BYTES_MAX = 1024 * 1024
-/** Rows of a filtered page are only looked at, and read where they are wanted. */
-const PAGE_ROWS_LOOKED_AT_MAX = 2_048
+/** Rows that are left out take the time of a checksum. */
+const FILTERED_PAGE_ROWS_MAX = 2_048
 const STREAM_NAMES_KEPT_MAX = 65_536
 
 export interface StreamPage {
@@ -40,9 +43,9 @@ export interface SqliteReader {
 /** Prepares its statements once. Throws what SQLite throws, and LogError `log_damaged` for bytes that contradict themselves. */
 export function createReader(db: Database.Database, path: string): SqliteReader {
   const headOf = db
-    .prepare<[string], HeadRow>('SELECT id, revision, position, hash, crc FROM streams WHERE name = ?')
+    .prepare<[string], StreamRow>('SELECT id, revision, position, hash, crc FROM streams WHERE name = ?')
     .safeIntegers()
-  const nameOf = db.prepare<[number], string>('SELECT name FROM streams WHERE id = ?').pluck()
+  const nameOf = db.prepare<[number], unknown>('SELECT name FROM streams WHERE id = ?').pluck()
   const markAt = db
     .prepare<[number, number], bigint>(
       'SELECT position FROM marks WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT 1',
@@ -59,11 +62,6 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
       'SELECT position, stream, revision, count, previous, crc, lines FROM appends WHERE position > ? ORDER BY position LIMIT ?',
     )
     .safeIntegers()
-  const headersAfter = db
-    .prepare<[bigint, number], AppendHeader>(
-      'SELECT position, stream, count FROM appends WHERE position > ? ORDER BY position LIMIT ?',
-    )
-    .safeIntegers()
   const lastPosition = db.prepare<[], bigint | null>('SELECT max(position) FROM appends').pluck().safeIntegers()
   const names = new Map<number, string>()
 
@@ -74,12 +72,10 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
     return row && { revision: Number(row.revision), position: row.position, hash: row.hash }
   }
 
-  function headRow(stream: string): HeadRow | undefined {
+  function headRow(stream: string): StreamRow | undefined {
     if (!isStreamName(stream)) return undefined
     const row = headOf.get(stream)
-    if (row && headCrc(stream, Number(row.revision), row.position, row.hash) !== Number(row.crc)) {
-      throw damaged(`the head of '${stream}' does not match its checksum`)
-    }
+    if (row && !isWholeHead(stream, row)) throw damaged(`the head of '${stream}' does not match its checksum`)
     return row
   }
 
@@ -150,57 +146,47 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
   function rowOf(stream: string, id: number, position: bigint): AppendRow {
     const row = rowAt.get(position)
     if (row === undefined) throw damaged(`'${stream}' has lost its append at position ${position}`)
+    if (!hasItsIntegers(row)) throw damagedNumbers(row)
     if (Number(row.stream) !== id) throw damaged(`the append at position ${position} is not of '${stream}'`)
     return row
   }
 
   function all(after: bigint, prefixes: readonly string[] | undefined): LogPage {
-    return prefixes === undefined ? unfiltered(after) : filtered(after, prefixes)
-  }
-
-  function unfiltered(after: bigint): LogPage {
+    const rowsMax = prefixes === undefined ? PAGE_ROWS_MAX : FILTERED_PAGE_ROWS_MAX
     const events: StoredEvent[] = []
     let through = after
     let rows = 0
     let bytes = 0
-    for (const row of rowsAfter.iterate(after, PAGE_ROWS_MAX)) {
-      assertNoGap(row, through)
-      for (const event of eventsOf(row, streamName(row.stream))) if (event.position > after) events.push(event)
+    for (const row of rowsAfter.iterate(after, rowsMax)) {
+      if (!hasItsIntegers(row)) throw damagedNumbers(row)
+      assertNext(row, through, rows === 0)
+      const stream = streamName(row.stream)
+      if (prefixes === undefined || prefixes.some((prefix) => stream.startsWith(prefix))) {
+        for (const event of eventsOf(row, stream)) if (event.position > after) events.push(event)
+      } else {
+        assertLeftOut(row, stream)
+      }
       through = row.position
       bytes += row.lines.length
-      if (++rows === PAGE_ROWS_MAX || bytes > PAGE_BYTES_MAX) return { events, through, isLast: false }
+      if (++rows === rowsMax || bytes > PAGE_BYTES_MAX) return { events, through, isLast: false }
     }
     return { events, through, isLast: true }
   }
 
-  function filtered(after: bigint, prefixes: readonly string[]): LogPage {
-    const headers = headersAfter.all(after, PAGE_ROWS_LOOKED_AT_MAX)
-    const events: StoredEvent[] = []
-    let through = after
-    let bytes = 0
-    for (const header of headers) {
-      assertNoGap(header, through)
-      const stream = streamName(header.stream)
-      if (prefixes.some((prefix) => stream.startsWith(prefix))) {
-        const row = rowOf(stream, Number(header.stream), header.position)
-        for (const event of eventsOf(row, stream)) if (event.position > after) events.push(event)
-        bytes += row.lines.length
-      }
-      through = header.position
-      if (bytes > PAGE_BYTES_MAX) return { events, through, isLast: false }
+  /** Only the first row of a page may have begun before it. */
+  function assertNext({ position, count }: AppendRow, through: bigint, isFirst: boolean): void {
+    const before = position - count
+    if (before > through) throw damaged(`the positions ${through + 1n} to ${before} are missing`)
+    if (before < through && !(isFirst && position > through)) {
+      throw damaged(`the append at position ${position} takes positions up to ${through} once more`)
     }
-    return { events, through, isLast: headers.length < PAGE_ROWS_LOOKED_AT_MAX }
-  }
-
-  function assertNoGap({ position, count }: AppendHeader, through: bigint): void {
-    if (position - count > through) throw damaged(`the positions ${through + 1n} to ${position - count} are missing`)
   }
 
   function streamName(id: bigint): string {
     const known = names.get(Number(id))
     if (known !== undefined) return known
     const name = nameOf.get(Number(id))
-    if (name === undefined) throw damaged(`stream ${id} has lost its name`)
+    if (typeof name !== 'string') throw damaged(`stream ${id} has lost its name`)
     if (names.size >= STREAM_NAMES_KEPT_MAX) names.clear()
     names.set(Number(id), name)
     return name
@@ -209,9 +195,8 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
   function eventsOf(row: AppendRow, stream: string): StoredEvent[] {
     const revision = Number(row.revision)
     const count = Number(row.count)
-    const crc = appendCrc(row.position, Number(row.stream), revision, count, row.previous, row.lines)
     const events: StoredEvent[] = []
-    if (crc === Number(row.crc)) {
+    if (isWholeAppend(row)) {
       const text = row.lines.toString('utf8')
       for (let at = 0; at < text.length; ) {
         const end = text.indexOf('\n', at) + 1 || text.length
@@ -224,10 +209,25 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
       }
     }
     if (events.length === count) return events
-    const first = revision - count + 1
-    throw damaged(
-      `the append at position ${row.position} ('${stream}', revisions ${first} to ${revision}) ` +
-        (crc === Number(row.crc) ? 'does not hold these events' : 'does not match its checksum'),
+    throw damagedRow(row, stream)
+  }
+
+  /** What `eventsOf` finds, without the events. The name of a stream stands in its lines, under their checksum. */
+  function assertLeftOut(row: AppendRow, stream: string): void {
+    if (!isWholeAppend(row) || !isFirstLineOf(row.lines, stream, Number(row.revision - row.count) + 1)) {
+      throw damagedRow(row, stream)
+    }
+  }
+
+  function damagedNumbers({ position }: AppendRow): LogError {
+    return damaged(`the append at position ${position} has lost its numbers`)
+  }
+
+  function damagedRow(row: AppendRow, stream: string): LogError {
+    const first = row.revision - row.count + 1n
+    return damaged(
+      `the append at position ${row.position} ('${stream}', revisions ${first} to ${row.revision}) ` +
+        (isWholeAppend(row) ? 'does not hold these events' : 'does not match its checksum'),
     )
   }
 
@@ -239,23 +239,6 @@ export function createReader(db: Database.Database, path: string): SqliteReader 
   }
 }
 
-interface HeadRow {
+interface StreamRow extends HeadRow {
   readonly id: bigint
-  readonly revision: bigint
-  readonly position: bigint
-  readonly hash: string
-  readonly crc: bigint
-}
-
-interface AppendHeader {
-  readonly position: bigint
-  readonly stream: bigint
-  readonly count: bigint
-}
-
-interface AppendRow extends AppendHeader {
-  readonly revision: bigint
-  readonly previous: bigint
-  readonly crc: bigint
-  readonly lines: Buffer
 }

@@ -39,7 +39,6 @@ export type FromWriter =
   /** Others appended; without advances they are too many to tell. */
   | { readonly type: 'advanced'; readonly advances?: readonly (readonly [stream: string, revision: number])[] }
   | { readonly type: 'health'; readonly health: WriterHealth }
-  | { readonly type: 'closed' }
 
 /** After so many bytes of events a checkpoint is made between two commits, so that the write-ahead log stays small. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -67,8 +66,8 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
     look()
     Atomics.wait(signal, 0, seen, pollMs)
   }
+  // The thread ends by itself: to end it from outside, in the middle of its module, has ended processes.
   commits.close()
-  say({ type: 'closed' })
 
   function open(): SqliteCommits | undefined {
     try {

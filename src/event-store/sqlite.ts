@@ -68,7 +68,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Even
     foundDamage = (message) => store.foundDamage(message)
     return store
   } catch (error) {
-    await writer.worker.terminate()
+    writer.say({ type: 'close' })
+    await writer.ended
     throw asLogError(error, path)
   }
 }
@@ -102,7 +103,6 @@ interface OpenParts {
 
 class SqliteStore implements EventStore {
   readonly #parts: OpenParts
-  readonly #signal: Int32Array
   readonly #listeners = new Set<(advance: Advance) => void>()
   readonly #flushListeners = new Set<(ms: number) => void>()
   #health: LogHealth = { status: 'ok' }
@@ -116,7 +116,6 @@ class SqliteStore implements EventStore {
   readonly #inFlight: (readonly PendingAppend[])[] = []
   #isFlushDue = false
   #onIdle: (() => void) | undefined
-  #onWriterGone: (() => void) | undefined
   #isWriterGone = false
   /** Streams of appends that the thread took with it. */
   readonly #inDoubt = new Set<string>()
@@ -128,7 +127,6 @@ class SqliteStore implements EventStore {
 
   constructor(parts: OpenParts) {
     this.#parts = parts
-    this.#signal = new Int32Array(parts.signal)
     parts.writer.listen(
       (message) => this.#hear(message),
       (problem) => this.#loseWriter(`The writer thread of the log ended${problem}.`),
@@ -259,13 +257,7 @@ class SqliteStore implements EventStore {
     if (this.#inFlight.length === 0) this.#parts.writer.worker.ref()
     this.#inFlight.push(batch)
     const packed = packAppends(batch)
-    this.#say({ type: 'append', batch: packed }, packed)
-  }
-
-  #say(message: ToWriter, transferred?: ArrayBuffer): void {
-    this.#parts.writer.worker.postMessage(message, transferred ? [transferred] : [])
-    Atomics.add(this.#signal, 0, 1)
-    Atomics.notify(this.#signal, 0)
+    this.#parts.writer.say({ type: 'append', batch: packed }, packed)
   }
 
   #hear(message: FromWriter): void {
@@ -302,9 +294,6 @@ class SqliteStore implements EventStore {
         return
       case 'opened':
       case 'not_opened':
-        return
-      case 'closed':
-        this.#onWriterGone?.()
         return
       default:
         message satisfies never
@@ -350,7 +339,6 @@ class SqliteStore implements EventStore {
     this.#queuedBytes = 0
     this.#onTurn?.()
     this.#onIdle?.()
-    this.#onWriterGone?.()
   }
 
   async #takeTurn<T>(fn: (appender: Pick<EventAppender, 'append'>) => Promise<T>): Promise<T> {
@@ -368,7 +356,7 @@ class SqliteStore implements EventStore {
       })
       this.#parts.writer.worker.ref()
       if (this.#isWriterGone) this.#onTurn?.()
-      else this.#say({ type: 'turn' })
+      else this.#parts.writer.say({ type: 'turn' })
       await taken
       return await fn({
         append: (stream, expected, events) =>
@@ -380,7 +368,7 @@ class SqliteStore implements EventStore {
     } finally {
       this.#onTurn = undefined
       clearTimeout(timer)
-      if (!this.#isWriterGone) this.#say({ type: 'turn_end' })
+      if (!this.#isWriterGone) this.#parts.writer.say({ type: 'turn_end' })
       letOthersGoOn()
       this.#rest()
     }
@@ -398,19 +386,18 @@ class SqliteStore implements EventStore {
     }
     // First this one: the last connection cuts the write-ahead log, and a read-only one can't.
     this.#parts.reads.close()
-    if (!this.#isWriterGone) {
-      await new Promise<void>((resolve) => {
-        this.#onWriterGone = resolve
-        this.#parts.writer.worker.ref()
-        this.#say({ type: 'close' })
-      })
-    }
-    await this.#parts.writer.worker.terminate()
+    const { writer } = this.#parts
+    writer.worker.ref()
+    writer.say({ type: 'close' })
+    await writer.ended
   }
 }
 
 interface WriterThread {
   readonly worker: Worker
+  say(message: ToWriter, transferred?: ArrayBuffer): void
+  /** By itself, when it was told to close; or because it failed. */
+  readonly ended: Promise<void>
   /** Gives what it said since it was opened, nothing left out; `onGone` when it ends, with the reason where there is one. */
   listen(hear: (message: FromWriter) => void, onGone: (problem: string) => void): void
 }
@@ -430,6 +417,8 @@ async function startWriter(workerData: WriterOptions): Promise<WriterThread> {
   let gone: string | undefined
   let onGone = (_problem: string) => {}
   worker.on('message', (message: FromWriter) => hear(message))
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+  const signal = new Int32Array(workerData.signal)
   await new Promise<void>((resolve, reject) => {
     const end = (problem: string) => {
       gone ??= problem
@@ -447,6 +436,12 @@ async function startWriter(workerData: WriterOptions): Promise<WriterThread> {
   })
   return {
     worker,
+    say(message, transferred) {
+      worker.postMessage(message, transferred ? [transferred] : [])
+      Atomics.add(signal, 0, 1)
+      Atomics.notify(signal, 0)
+    },
+    ended,
     listen(hearNow, onGoneNow) {
       hear = hearNow
       onGone = onGoneNow

@@ -114,14 +114,15 @@ export class Metrics {
 
   /** The same door; how long each command takes is counted. */
   observed(door: ServedDoor): ServedDoor {
-    const send: ServedDoor['send'] = async (registry, command, options) => {
+    const send: ServedDoor['send'] = (registry, command, options) => {
       const begunAt = performance.now()
-      const result = await door.send(registry, command, options)
-      this.#commands.observe(
-        { command: typeOf(command), result: resultOf(result) },
-        (performance.now() - begunAt) / 1_000,
-      )
-      return result
+      return door.send(registry, command, options).then((result) => {
+        this.#commands.observe(
+          { command: typeOf(command), result: resultOf(result) },
+          (performance.now() - begunAt) / 1_000,
+        )
+        return result
+      })
     }
     return { ...door, send }
   }

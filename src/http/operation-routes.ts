@@ -148,17 +148,15 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
 async function registered(call: Call, host: Host): Promise<Reply> {
   const { registry, requestId } = call
   const given = commandOf('RegisterOperation', call.body)
-  const { claim, ...rest } = given
-  // `"claim": true` is what people write; the authority knows an object.
-  const claiming = claim === true ? { claim: {} } : claim === false || claim === undefined ? {} : { claim }
-  const result = await sendCommand(call, host, registry, { ...rest, ...claiming })
+  // `"claim": true` is what people write; the authority knows an object, or nothing.
+  const claiming = given.claim === true ? { claim: {} } : given.claim === false ? { claim: undefined } : undefined
+  const result = await sendCommand(call, host, registry, claiming === undefined ? given : { ...given, ...claiming })
   const reply = replyOf(result, requestId, ({ joined, changed }) => (joined === true || !changed ? 200 : 201))
   if (result.type === 'refused' || result.answer.operationId === undefined) return reply
   const { operationId } = result.answer
   if (!call.isOwnerNamed) host.owners.set(operationId, registry)
-  const place = [registry.workspace, 'owners', registry.owner, 'operations', operationId]
-  const [workspace, ...others] = place.map((part) => encodeURIComponent(part))
-  const location = `/v1/workspaces/${workspace}/${others.join('/')}`
+  const [workspace, owner, id] = [registry.workspace, registry.owner, operationId].map(encodeURIComponent)
+  const location = `/v1/workspaces/${workspace}/owners/${owner}/operations/${id}`
   return { ...reply, headers: { ...reply.headers, location } }
 }
 

@@ -96,7 +96,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
   const openPaths = new Set<string>(openEndpoints)
   const openFolders = new Set<string>()
-  const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
+  const isOpen = (path: string) => openPaths.has(path) || isIn(openFolders, path)
   const app = Fastify({
     bodyLimit: settings.httpBodyBytesMax,
     requestTimeout: settings.httpRequestTimeoutMs,
@@ -114,9 +114,10 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   })
   app.server.maxConnections = settings.httpConnectionsMax
   let inFlight = 0
+  const closed = () => inFlight--
   app.server.on('request', (_request, response) => {
     inFlight++
-    response.once('close', () => inFlight--)
+    response.on('close', closed)
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(.+\+)?json\s*(;|$)/i, { parseAs: 'string' }, (_request, body, done) => {
@@ -237,13 +238,14 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   }
 }
 
+/** Gives no reply where it was sent: whoever awaits one waits for its end, as for a promise. */
 async function answer(
   { host, principalOf, draining }: ServerContext,
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<FastifyReply | undefined> {
   const { endpoint } = address
   const principal = endpoint.access === 'anybody' ? NOBODY : principalOf(request)
   const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
@@ -260,7 +262,8 @@ async function answer(
     }
     return reply
   }
-  return sent(await endpoint.handle(call, host), reply)
+  send(await endpoint.handle(call, host), reply)
+  return undefined
 }
 
 /** Calls what anybody may. */
@@ -278,10 +281,15 @@ function connectionOf(request: FastifyRequest, reply: FastifyReply, over: AbortS
   }
 }
 
-function sent({ status, body, headers = {} }: Reply, reply: FastifyReply): FastifyReply {
+function send({ status, body, headers = {} }: Reply, reply: FastifyReply): void {
   void reply.code(status).headers(headers)
   if (status >= 400) void reply.type(PROBLEM_MEDIA_TYPE)
-  return reply.send(body)
+  void reply.send(body)
+}
+
+function isIn(folders: ReadonlySet<string>, path: string): boolean {
+  for (const folder of folders) if (path.startsWith(folder)) return true
+  return false
 }
 
 function rateKeyOf(principal: Principal | undefined, ip: string): string {

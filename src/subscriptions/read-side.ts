@@ -8,7 +8,6 @@
  */
 import type { Worker } from 'node:worker_threads'
 import type { Order } from '../../projections/operator-orders.ts'
-import { SYSTEM_CLOCK, sleep } from '../runtime/clock.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { CheckReport } from './check.ts'
 import type { LogLag } from './log-lag.ts'
@@ -66,7 +65,6 @@ export interface LongCallOptions {
 
 const START_MS = 300
 const ORDER_TIMEOUT_MS = 15_000
-const CLOSE_TIMEOUT_MS = 5_000
 const RESTART_MS = 500
 /** What stands in the log stays there: trying again by itself would change nothing. */
 const REFUSALS_OF_THE_LOG: ReadonlySet<string> = new Set(['poison_event', 'unknown_event'])
@@ -81,7 +79,7 @@ export class ReadSide {
   readonly #parts: ReadSideParts
   readonly #moves = RowMoves.shared()
   readonly #kept = new Map<'follow' | 'ask', Thread>()
-  readonly #building = new Map<Thread, Promise<unknown>>()
+  readonly #building = new Set<Thread>()
   readonly #closed = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
   /** By projection: why a build that nobody ordered did not come to its end. */
@@ -189,10 +187,9 @@ export class ReadSide {
     const thread = this.#begin('build')
     const stopping = AbortSignal.any([this.#closed.signal, ...(signal === undefined ? [] : [signal])])
     const calling = { signal: stopping, onProgress, awaitsEnd: true, isBackground }
-    const building = thread.caller.call<T>(name, argument, calling)
-    this.#building.set(thread, building)
+    this.#building.add(thread)
     try {
-      return await building
+      return await thread.caller.call<T>(name, argument, calling)
     } finally {
       this.#building.delete(thread)
       await this.#end(thread)
@@ -294,22 +291,12 @@ export class ReadSide {
     for (const timer of this.#timers) clearTimeout(timer)
     // Told before the others go: what was begun is taken back, and the next one may build at once.
     this.#closed.abort(closedError())
-    await Promise.all([...this.#building].map(([thread, building]) => this.#endBuild(thread, building)))
+    await Promise.all([...this.#building].map((thread) => this.#end(thread)))
     await Promise.all([...this.#kept.values()].map((thread) => this.#end(thread)))
     this.#kept.clear()
   }
 
-  async #endBuild(thread: Thread, building: Promise<unknown>): Promise<void> {
-    if (thread.caller.isReady) await withinMs(building, CLOSE_TIMEOUT_MS)
-    await thread.caller.end()
-    thread.release()
-  }
-
-  /** In order where it can be; a thread that is busy for too long is ended as it is, which harms nothing. */
   async #end({ caller, release }: Thread): Promise<void> {
-    caller.onGone = () => {}
-    if (caller.isReady)
-      await caller.call('close', undefined, { signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) }).catch(() => {})
     await caller.end()
     release()
   }
@@ -321,11 +308,4 @@ export class ReadSide {
 
 function closedError(): ReadSideError {
   return new ReadSideError('read_side_closed', 'The read side is closed.')
-}
-
-/** However it ends, and no longer than so. */
-async function withinMs(work: Promise<unknown>, ms: number): Promise<void> {
-  const late = new AbortController()
-  const settled = work.catch(() => {}).finally(() => late.abort())
-  await Promise.race([settled, sleep(SYSTEM_CLOCK, ms, late.signal).catch(() => {})])
 }

@@ -9,6 +9,7 @@ import { ReadSideError } from './read-side-error.ts'
 type ToCallee =
   | { readonly type: 'call'; readonly id: number; readonly name: string; readonly argument: unknown }
   | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'end'; readonly argument: unknown }
 
 type ToCaller =
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
@@ -16,10 +17,11 @@ type ToCaller =
   | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
   /** Libraries of machine code are in: whoever ends a thread before ends the process. */
   | { readonly type: 'loaded' }
-  /** What calls need is open; before, nothing was begun that would have to be ended in order. */
-  | { readonly type: 'ready' }
   /** Not asked for. */
   | { readonly type: 'news'; readonly news: unknown }
+
+/** Questions look at the rows once more, a rebuild takes back what it began, an import is over. */
+const END_MS_MAX = 5_000
 
 interface SentError {
   readonly name: string
@@ -37,21 +39,50 @@ export interface CallContext {
 /** By name. What they take and give must survive cloning. */
 export type Callee = Readonly<Record<string, (argument: never, context: CallContext) => unknown>>
 
+/** What is left open by a module that somebody named (a timer, a connection) keeps a thread that was told to end no longer. */
+const LEFT_OPEN_MS_MAX = 250
+
+export interface CallsOfThread {
+  /** What nobody asked for. */
+  tell(news: unknown): void
+}
+
 /**
- * Answers calls that come over the port, once everything of machine code is loaded. Returns the ways to tell what nobody asked
- * for.
+ * Answers calls that come over the port of this thread, once everything of machine code is loaded. When it is told to end, calls
+ * are aborted, `close` is called, and as soon as the last call has settled nothing is left that would keep the thread: it ends
+ * by itself. So it never ends in the middle of an import, where ending it from outside has ended processes
+ * (nodejs/node#53238).
  */
 export function answerCalls(
   port: MessagePort,
   callee: Callee,
-): { readonly ready: () => void; readonly tell: (news: unknown) => void } {
-  const running = new Map<number, AbortController>()
+  close: (argument: never) => Promise<void>,
+): CallsOfThread {
+  const aborting = new Map<number, AbortController>()
+  const settling = new Set<Promise<void>>()
   say({ type: 'loaded' })
-  port.on('message', async (message: ToCallee) => {
-    if (message.type === 'abort') return running.get(message.id)?.abort()
-    const { id, name, argument } = message
+  port.on('message', (message: ToCallee) => {
+    switch (message.type) {
+      case 'call': {
+        const answered = answer(message).finally(() => settling.delete(answered))
+        settling.add(answered)
+        return
+      }
+      case 'abort':
+        aborting.get(message.id)?.abort()
+        return
+      case 'end':
+        void end(message.argument)
+        return
+      default:
+        message satisfies never
+    }
+  })
+  return { tell: (news) => say({ type: 'news', news }) }
+
+  async function answer({ id, name, argument }: Extract<ToCallee, { type: 'call' }>): Promise<void> {
     const aborted = new AbortController()
-    running.set(id, aborted)
+    aborting.set(id, aborted)
     try {
       const call = callee[name]
       if (call === undefined) throw new Error(`there is no call '${name}'`)
@@ -61,10 +92,18 @@ export function answerCalls(
     } catch (error) {
       say({ type: 'failed', id, error: sentError(error) })
     } finally {
-      running.delete(id)
+      aborting.delete(id)
     }
-  })
-  return { ready: () => say({ type: 'ready' }), tell: (news) => say({ type: 'news', news }) }
+  }
+
+  async function end(argument: unknown): Promise<void> {
+    for (const aborted of aborting.values()) aborted.abort()
+    // What could not be opened, and is told to every call, needs no closing.
+    await close(argument as never).catch(() => {})
+    await Promise.all(settling)
+    port.close()
+    setTimeout(() => process.exit(), LEFT_OPEN_MS_MAX).unref()
+  }
 
   function say(message: ToCaller): void {
     port.postMessage(message)
@@ -93,8 +132,8 @@ export class ThreadCaller {
   #lastId = 0
   #awaited = 0
   #gone: ReadSideError | undefined
-  #isReady = false
   #isLoaded = false
+  #ending: Promise<void> | undefined
   readonly #loaded = Promise.withResolvers<void>()
   onNews: (news: unknown) => void = () => {}
   /** The thread ended by itself. */
@@ -105,11 +144,6 @@ export class ThreadCaller {
     worker.on('message', (message: ToCaller) => this.#hear(message))
     worker.on('error', (error) => this.#lose(error instanceof Error ? error.message : String(error)))
     worker.on('exit', () => this.#lose('it ended'))
-  }
-
-  /** It has begun what it is for: better told to close than ended as it is. */
-  get isReady(): boolean {
-    return this.#isReady
   }
 
   /** Throws what was thrown there, ReadSideError where the thread is gone, and the signal's reason at once. */
@@ -128,7 +162,7 @@ export class ThreadCaller {
       const settled = () => {
         signal?.removeEventListener('abort', abort)
         this.#waiting.delete(id)
-        if (!isBackground && --this.#awaited === 0 && this.#isLoaded) this.#worker.unref()
+        if (!isBackground && --this.#awaited === 0) this.#rest()
       }
       if (!isBackground && this.#awaited++ === 0) this.#worker.ref()
       this.#waiting.set(id, {
@@ -148,11 +182,31 @@ export class ThreadCaller {
     })
   }
 
-  /** Twice is once. Node ends the whole process where a thread is ended while it loads a library of machine code: that is waited for. */
-  async end(): Promise<void> {
+  /**
+   * Tells the thread to end, and waits until it has. One that is not done with after so long is ended as it is, which harms
+   * nothing that is stored. The time counts from when everything of machine code is loaded: in the middle of that, Node ends
+   * the whole process. Twice is once.
+   */
+  end(argument?: unknown, withinMs = END_MS_MAX): Promise<void> {
+    this.#ending ??= this.#end(argument, withinMs)
+    return this.#ending
+  }
+
+  async #end(argument: unknown, withinMs: number): Promise<void> {
     this.onGone = () => {}
+    if (this.#gone !== undefined) return
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
+    this.#worker.ref()
+    this.#say({ type: 'end', argument })
     await this.#loaded.promise
-    await this.#worker.terminate()
+    const late = setTimeout(() => this.#worker.terminate(), withinMs)
+    await ended
+    clearTimeout(late)
+  }
+
+  #rest(): void {
+    // Before, it holds the process: leaving in the middle of loading ends in a crash as well.
+    if (this.#awaited === 0 && this.#isLoaded && this.#ending === undefined) this.#worker.unref()
   }
 
   #say(message: ToCallee): void {
@@ -173,11 +227,7 @@ export class ThreadCaller {
       case 'loaded':
         this.#isLoaded = true
         this.#loaded.resolve()
-        // Before, it holds the process: leaving in the middle of it ends in a crash as well.
-        if (this.#awaited === 0) this.#worker.unref()
-        return
-      case 'ready':
-        this.#isReady = true
+        this.#rest()
         return
       case 'news':
         this.onNews(message.news)

@@ -84,8 +84,7 @@ export class WebhookDesk {
     const { reader, clock, settings } = this.#parts
     const end = await endOf(reader, await reader.identity())
     this.#outbox.begin(end)
-    const after = parseCursor(end)?.position ?? 0n
-    this.#endpoints.add(endpoint, after, clock.now(), settings.webhookEndpointsMax)
+    this.#endpoints.add(endpoint, end, clock.now(), settings.webhookEndpointsMax)
     return this.#endpoints.get(endpoint.id)
   }
 

@@ -1,4 +1,5 @@
 /** The endpoints in their file: configured by options and by command, with how it goes with each. */
+import { parseCursor } from './event-cursor.ts'
 import type { WebhookDatabase } from './webhook-database.ts'
 import type { CheckedEndpoint, EndpointSecret, WebhookEndpoint, WebhookFilter } from './webhook-endpoint.ts'
 import { WebhookError } from './webhook-error.ts'
@@ -50,13 +51,17 @@ export class WebhookEndpoints {
     throw new WebhookError('unknown_endpoint', `There is no endpoint '${id}'; ${known}.`)
   }
 
+  areNone(): boolean {
+    return this.#database.connection.prepare('SELECT 1 FROM endpoints LIMIT 1').get() === undefined
+  }
+
   /** Counts up whenever it changes who gets which events. */
   changes(): number {
     return Number(this.#database.connection.prepare('SELECT endpoint_changes FROM outbox').pluck().get())
   }
 
-  /** Throws WebhookError `invalid_endpoint` where the id is taken, `too_many`. */
-  add(endpoint: CheckedEndpoint, after: bigint, now: number, endpointsMax: number): void {
+  /** For what comes behind the end of the log. Throws WebhookError `invalid_endpoint` where the id is taken, `too_many`. */
+  add(endpoint: CheckedEndpoint, end: string, now: number, endpointsMax: number): void {
     this.#database.transaction(() => {
       const ids = this.all().map(({ id }) => id)
       if (ids.includes(endpoint.id)) {
@@ -68,13 +73,19 @@ export class WebhookEndpoints {
           `There are ${ids.length} endpoints, as many as may be (webhookEndpointsMax).`,
         )
       }
-      this.#insert(endpoint, 'command', after, now)
+      this.#beginAt(end)
+      this.#insert(endpoint, 'command', positionOf(end), now)
     })
   }
 
-  /** Makes those that options name as they name them; those that came by options before and are named no more go. */
-  applyOptions(endpoints: readonly CheckedEndpoint[], after: bigint, now: number): void {
+  /**
+   * Makes those that options name as they name them, new ones for what comes behind the end of the log; those that came by
+   * options before and are named no more go.
+   */
+  applyOptions(endpoints: readonly CheckedEndpoint[], end: string, now: number): void {
+    const after = positionOf(end)
     this.#database.transaction(() => {
+      this.#beginAt(end)
       const before = new Map(this.all().map((one) => [one.id, one]))
       for (const { id, origin } of before.values()) {
         if (origin === 'options' && !endpoints.some((one) => one.id === id)) this.#delete(id)
@@ -201,9 +212,18 @@ export class WebhookEndpoints {
     this.#changed()
   }
 
+  /** Where nobody wanted anything, the log was not followed, and what it holds is for nobody. */
+  #beginAt(end: string): void {
+    if (this.areNone()) this.#database.connection.prepare('UPDATE outbox SET cursor = ?, stopped = NULL').run(end)
+  }
+
   #changed(): void {
     this.#database.connection.prepare('UPDATE outbox SET endpoint_changes = endpoint_changes + 1').run()
   }
+}
+
+function positionOf(cursor: string): bigint {
+  return parseCursor(cursor)?.position ?? 0n
 }
 
 function filterOf({ types, workspace, owner, kind }: CheckedEndpoint): WebhookFilter {

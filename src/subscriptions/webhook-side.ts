@@ -77,10 +77,7 @@ export class WebhookSide {
     if (this.#thread === undefined) return
     const { caller, release } = this.#thread
     const { drainMs } = this.#parts
-    caller.onGone = () => {}
-    const signal = AbortSignal.timeout(drainMs + CLOSE_TIMEOUT_MS)
-    await caller.call('close', { drainMs }, { signal }).catch(() => {})
-    await caller.end()
+    await caller.end({ drainMs }, drainMs + CLOSE_TIMEOUT_MS)
     release()
   }
 }

@@ -9,7 +9,6 @@ import { Lease } from '../../projections/lease.ts'
 import type { EventReader } from '../event-store/event-store.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
-import { parseCursor } from './event-cursor.ts'
 import { inodeOf } from './read-file.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import { openWebhookDatabase, type WebhookDatabase } from './webhook-database.ts'
@@ -37,6 +36,12 @@ export interface WebhooksParts {
   readonly log: WarningLog
 }
 
+interface Led {
+  readonly sender: WebhookSender
+  /** Everything up to there was looked at; undefined where there is no endpoint, and so nothing to look at. */
+  through: bigint | undefined
+}
+
 /** Of whoever follows and sends. */
 export const WEBHOOK_LEASE = 'webhooks'
 
@@ -51,7 +56,7 @@ export class Webhooks {
   readonly #closing = new AbortController()
   readonly #tickMs: number
   #running: Promise<void> | undefined
-  #led: { readonly sender: WebhookSender; through: bigint } | undefined
+  #led: Led | undefined
 
   constructor(parts: WebhooksParts) {
     this.#parts = parts
@@ -71,7 +76,8 @@ export class Webhooks {
     const until = clock.monotonicNow() + ms
     const end = await reader.end()
     while (this.#led !== undefined && clock.monotonicNow() < until) {
-      if (this.#led.through >= end && this.#led.sender.isIdle()) return
+      const { through, sender } = this.#led
+      if ((through === undefined || through >= end) && sender.isIdle()) return
       await this.#rest(DRAIN_LOOK_MS)
     }
   }
@@ -117,7 +123,10 @@ export class Webhooks {
     }
   }
 
-  /** Ends when the lease is lost, the place in the log was moved or the file is another; throws what stands in the way. */
+  /**
+   * Ends when the lease is lost, the place in the log was moved, the file is another, or the first endpoint came or the last one
+   * went; throws what stands in the way. Without an endpoint the log is not followed: there is nothing to do but to look.
+   */
   async #lead(database: WebhookDatabase, lease: Lease, isInPlace: () => boolean): Promise<void> {
     const { settings, clock, log, reader, endpoints: named } = this.#parts
     const outbox = new WebhookOutbox(database)
@@ -133,14 +142,16 @@ export class Webhooks {
     let isStuck = false
     const sender = new WebhookSender({ ...this.#parts, database, onFailure: fail })
     const bounds = { backlogMax: settings.webhookBacklogMax }
-    const led = { sender, through: 0n }
+    const isWanted = !endpoints.areNone()
+    const led: Led = { sender, through: isWanted ? 0n : undefined }
     this.#led = led
     const onPut = () => sender.wake()
     const onCaughtUp = (position: bigint) => {
       led.through = position
     }
     const parts = { reader, outbox, endpoints, bounds, clock, log, onPut, onCaughtUp }
-    const following = followIntoOutbox(parts, signal).then(
+    const followed = isWanted ? followIntoOutbox(parts, signal) : aborted(signal)
+    const following = followed.then(
       () => session.abort(),
       (error: unknown) => {
         if (!(error instanceof WebhookError)) return fail(error)
@@ -154,7 +165,8 @@ export class Webhooks {
     try {
       await this.#ticking(database, sender, signal, () => {
         const isResumed = isStuck && outbox.stopped() === undefined
-        if (isResumed || !lease.hold(this.#times()) || !isInPlace()) session.abort()
+        const isChanged = endpoints.areNone() === isWanted
+        if (isResumed || isChanged || !lease.hold(this.#times()) || !isInPlace()) session.abort()
       })
     } catch (error) {
       fail(error)
@@ -200,6 +212,11 @@ export class Webhooks {
   }
 }
 
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
 /**
  * Makes endpoints as options name them, the new ones for what comes behind the end of the log as it is now: whoever opens a log
  * does it before anything can happen.
@@ -215,5 +232,5 @@ export async function settleEndpoints(
   if (when === 'in_a_new_file' && outbox.cursor() !== undefined) return
   const end = await endOf(reader, await reader.identity())
   outbox.begin(end)
-  new WebhookEndpoints(database).applyOptions(named, parseCursor(end)?.position ?? 0n, now)
+  new WebhookEndpoints(database).applyOptions(named, end, now)
 }

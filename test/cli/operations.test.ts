@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshFolder } from '../client/support/opened-verdict.ts'
@@ -182,3 +184,36 @@ test('a server that is not there, and a key in its address, are told with one se
   expect(code).toBe(2)
   expect(stderr).not.toContain('secret')
 })
+
+test.each([
+  ['operations list', ['operations', 'list']],
+  ['operations watch', ['operations', 'watch', 'a']],
+  ["a worker's last word", ['operations', 'complete', 'a', '--lease', '0']],
+  ['events tail', ['events', 'tail']],
+  ['reconcile', ['reconcile', '--dry-run']],
+])('a server that is not there is told at once and in one sentence by %s', TIMEOUT, async (_, args) => {
+  const url = `http://127.0.0.1:${await freePort()}`
+  const { code, stderr } = await new CommandLine([...args, '--server', url, '--wait', '0s']).ended
+  const why = `connect ECONNREFUSED ${new URL(url).host}`
+  expect({ code, stderr: stderr.toString() }).toEqual({
+    code: 125,
+    stderr: `verdict: ${url}: ${why}; nothing was sent\n`,
+  })
+})
+
+test('a server that restarts is waited for, as long as --wait says', TIMEOUT, async () => {
+  const { flags, server } = await placed('server')
+  await server?.kill()
+  const listing = new CommandLine(['operations', 'list', ...flags, '--wait', '60s'])
+  await server?.restart()
+  expect((await listing.ended).code).toBe(0)
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

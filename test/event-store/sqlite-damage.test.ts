@@ -18,23 +18,20 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LogError, type StoredEvent } from '../../src/event-store/event-store.ts'
 import { openSqliteStore } from '../../src/event-store/sqlite.ts'
 import { appendCrc, headCrc } from '../../src/event-store/sqlite-checksums.ts'
-import {
-  APPLICATION_ID,
-  asLogError,
-  bringForward,
-  connect,
-  networkFileSystem,
-  prepareFile,
-} from '../../src/event-store/sqlite-file.ts'
-import { createReader } from '../../src/event-store/sqlite-reader.ts'
+import { APPLICATION_ID } from '../../src/event-store/sqlite-creation.ts'
+import { bringForward, connect, networkFileSystem } from '../../src/event-store/sqlite-file.ts'
 import { chainedEvents } from '../support/chained-events.ts'
 import { every } from '../support/every.ts'
+import { allOf, openedLog } from '../support/opened-log.ts'
+
+/** Opening flushes, which costs nothing in memory. */
+const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 let directory: string
 let file: string
 
 beforeEach(() => {
-  directory = mkdtempSync(path.join(tmpdir(), 'verdict-log-'))
+  directory = mkdtempSync(path.join(PLACE, 'verdict-log-'))
   file = path.join(directory, 'log.db')
 })
 
@@ -59,22 +56,9 @@ async function writeLog(): Promise<StoredEvent[]> {
   return stored
 }
 
-/** Every event by every way to it, on a fresh connection, as opening and reading would; or the code of the LogError. */
+/** Every event by every way to it; or the code of the refusal. */
 function readEverything(): { byLog: StoredEvent[]; byStream: StoredEvent[][]; backwards: StoredEvent[][] } | string {
-  let db: Database.Database | undefined
-  try {
-    prepareFile(file, () => {
-      throw new Error('A log was begun in the place of a damaged one.')
-    })
-    db = connect(file, { readonly: true })
-    const reader = createReader(db, file)
-    const byLog: StoredEvent[] = []
-    for (let after = 0n, isLast = false; !isLast; ) {
-      const page = reader.all(after, undefined)
-      byLog.push(...page.events)
-      after = page.through
-      isLast = page.isLast
-    }
+  return openedLog(file, (reader) => {
     const pages = (stream: string, direction: 'forwards' | 'backwards') => {
       const events: StoredEvent[] = []
       for (let next: number | undefined = direction === 'forwards' ? 0 : 1_000_000; next !== undefined; ) {
@@ -88,17 +72,11 @@ function readEverything(): { byLog: StoredEvent[]; byStream: StoredEvent[][]; ba
       return events
     }
     return {
-      byLog,
+      byLog: allOf(reader),
       byStream: STREAMS.map((stream) => pages(stream, 'forwards')),
       backwards: STREAMS.map((stream) => pages(stream, 'backwards').reverse()),
     }
-  } catch (thrown) {
-    const error = asLogError(thrown, file)
-    if (error instanceof LogError) return error.code
-    throw error
-  } finally {
-    db?.close()
-  }
+  })
 }
 
 describe('a damaged file', () => {
@@ -247,6 +225,42 @@ describe('a damaged file', () => {
     }
     expect([...codes]).toEqual(['log_damaged'])
     await store.close()
+  })
+
+  const LAST_OF_A = '(SELECT position FROM streams WHERE id = 2)'
+
+  test.each([
+    [
+      'moves an append to a stream that nobody asked for',
+      `UPDATE appends SET stream = 1 WHERE position = ${LAST_OF_A}`,
+    ],
+    [
+      'moves an append there, and its count with it',
+      `UPDATE appends SET stream = 1, count = position - (SELECT max(position) FROM appends b WHERE b.position < appends.position) WHERE position = ${LAST_OF_A}`,
+    ],
+    ['names a stream otherwise', "UPDATE streams SET name = 'segistry-default/a' WHERE id = 2"],
+    ['names a stream by no text', `UPDATE streams SET name = CAST(name AS BLOB) WHERE id = 2`],
+    ['leaves an append no number', `UPDATE appends SET count = NULL WHERE position = ${LAST_OF_A}`],
+  ])('is told when it is read in part: what %s hides nothing', async (_, statement) => {
+    const stored = await writeLog()
+    const [stream = ''] = STREAMS
+    const inPart = () => openedLog(file, (reader) => allOf(reader, [stream]))
+    expect(inPart()).toEqual(stored.filter((event) => event.stream === stream))
+    withoutTheRulesOfColumns(statement)
+    expect(inPart()).toBe('log_damaged')
+  })
+
+  test('is told when an append is lost at its end, where no gap shows', async () => {
+    await writeLog()
+    withDatabase((db) => db.exec('DELETE FROM appends WHERE position = (SELECT max(position) FROM appends)'))
+    await expect(openSqliteStore({ path: file })).rejects.toMatchObject({ name: 'LogError', code: 'log_damaged' })
+  })
+
+  test('whose head of one stream is damaged can be read otherwise', async () => {
+    const stored = await writeLog()
+    withDatabase((db) => db.exec('UPDATE streams SET position = position + 1000 WHERE id = 2'))
+    expect(openedLog(file, (reader) => allOf(reader))).toEqual(stored)
+    expect(openedLog(file, (reader) => reader.head('registry-default/a'))).toBe('log_damaged')
   })
 
   test('an append to a stream whose head is damaged is refused as damaged', async () => {
@@ -428,6 +442,27 @@ function withDatabase(use: (db: Database.Database) => void): void {
   } finally {
     db.close()
   }
+}
+
+/** As a flipped bit does it: also what the columns don't allow. */
+function withoutTheRulesOfColumns(statement: string): void {
+  withDatabase((db) => {
+    db.unsafeMode()
+    db.pragma('writable_schema = ON')
+    const rules = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").all() as Table[]
+    const rule = db.prepare<Table>('UPDATE sqlite_schema SET sql = :sql WHERE name = :name')
+    for (const { name, sql } of rules) rule.run({ name, sql: sql.replace(/ STRICT/, '').replaceAll(' NOT NULL', '') })
+    db.pragma('writable_schema = RESET')
+    expect(db.prepare(statement).run().changes).toBe(1)
+    db.pragma('writable_schema = ON')
+    for (const table of rules) rule.run(table)
+    db.pragma('writable_schema = RESET')
+  })
+}
+
+interface Table {
+  readonly name: string
+  readonly sql: string
 }
 
 function bigintAsText(_: string, value: unknown): unknown {

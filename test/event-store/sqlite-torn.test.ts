@@ -1,14 +1,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type Database from 'better-sqlite3'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { LogError } from '../../src/event-store/event-store.ts'
 import { openSqliteStore } from '../../src/event-store/sqlite.ts'
-import { asLogError, connect, prepareFile } from '../../src/event-store/sqlite-file.ts'
-import { createReader } from '../../src/event-store/sqlite-reader.ts'
+import { connect } from '../../src/event-store/sqlite-file.ts'
 import { commitsLost } from '../../src/event-store/sqlite-write-ahead.ts'
 import { chainedEvents } from '../support/chained-events.ts'
+import { allOf, openedLog } from '../support/opened-log.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
 /** Opening flushes, which costs nothing in memory. */
@@ -67,28 +65,7 @@ function opened(logBytes: Buffer, writeAheadBytes: Buffer | undefined): readonly
   for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
   writeFileSync(file, logBytes)
   if (writeAheadBytes !== undefined) writeFileSync(`${file}-wal`, writeAheadBytes)
-  let db: Database.Database | undefined
-  try {
-    prepareFile(file, () => {
-      throw new Error('A log was begun in the place of a damaged one.')
-    })
-    db = connect(file, { readonly: true })
-    const reader = createReader(db, file)
-    const found: string[] = []
-    for (let after = 0n, isLast = false; !isLast; ) {
-      const page = reader.all(after, [STREAM])
-      found.push(...page.events.map(({ id }) => id))
-      after = page.through
-      isLast = page.isLast
-    }
-    return found
-  } catch (thrown) {
-    const error = asLogError(thrown, file)
-    if (error instanceof LogError) return error.code
-    throw error
-  } finally {
-    db?.close()
-  }
+  return openedLog(file, (reader) => allOf(reader, [STREAM]).map(({ id }) => id))
 }
 
 const flipped = (bytes: Buffer, at: number, bit: number) => {
@@ -177,8 +154,7 @@ describe('a log that was closed', () => {
     expect(wrong).toEqual([])
   })
 
-  // A row may be hidden by it (the name of its stream is no part of its checksum): its chain has a gap then, which verify tells.
-  test('of which a bit was flipped is told, or gives no event that was not written', () => {
+  test('of which a bit was flipped is told, or reads as it was', () => {
     const whole = readFileSync(path.join(directory, 'written.db'))
     const random = seededRandom(SEED)
     const wrong: string[] = []
@@ -187,7 +163,7 @@ describe('a log that was closed', () => {
       const bit = Math.floor(random() * 8)
       const found = opened(flipped(whole, at, bit), undefined)
       const isTold = found === 'log_damaged' || found === 'log_newer'
-      if (!isTold && (typeof found === 'string' || found.some((id) => !ids.includes(id))))
+      if (!isTold && JSON.stringify(found) !== JSON.stringify(ids))
         wrong.push(`bit ${bit} of byte ${at}: ${told(found)}`)
     }
     expect(wrong, `seed ${SEED}`).toEqual([])

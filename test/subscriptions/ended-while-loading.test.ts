@@ -21,7 +21,7 @@ test('a thread is not ended before everything of machine code is loaded in it', 
   const worker = new Worker(LOADING, { eval: true, workerData: marks })
   const caller = new ThreadCaller(worker)
   await new Promise((resolve) => worker.once('online', resolve))
-  const ended = caller.end()
+  const ended = caller.end(undefined, 0)
   Atomics.store(marks, 0, 1)
   Atomics.notify(marks, 0)
   await ended

@@ -2,7 +2,8 @@ import type { Reporter, TestModule } from 'vitest/node'
 
 /**
  * Ends a run with one plain line, `N passed, N failed, N skipped`, which CI reads. With VERDICT_SKIPS_FAIL=1 a skipped
- * test is named and fails the run: on a machine that has everything, nothing is left out but what needs a server.
+ * test is named and fails the run: on a machine that has everything, nothing is left out but what needs a server. What was lost
+ * with its process has failed.
  */
 export class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
@@ -10,12 +11,15 @@ export class ClosingLineReporter implements Reporter {
     const skipped: { readonly name: string; readonly needsServer: string | undefined }[] = []
     for (const module of modules) {
       // A file that could not be collected has failed, though it has no test that did.
-      if (module.errors().length > 0) count.failed++
+      if (module.errors().length > 0 || module.state() === 'queued') count.failed++
       for (const test of module.children.allTests()) {
         const { state } = test.result()
-        if (state === 'passed' || state === 'failed') count[state]++
-        else
-          skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, needsServer: test.meta().needsServer })
+        const name = `${module.relativeModuleId} > ${test.fullName}`
+        if (state === 'skipped') skipped.push({ name, needsServer: test.meta().needsServer })
+        else if (state === 'pending') {
+          count.failed++
+          process.stdout.write(`LOST with its process: ${name}\n`)
+        } else count[state]++
       }
     }
     count.skipped = skipped.length

@@ -186,6 +186,29 @@ describe('a log that was replaced', () => {
   })
 })
 
+describe('a log without an endpoint', () => {
+  test('is not followed; the first endpoint gets what comes from then on, and what comes is sent', async () => {
+    const receiver = await Receiver.started()
+    const rig = await webhookRig()
+    const webhooks = rig.begin()
+    await rig.until(() => expect(rig.desk.health()).toMatchObject({ isServed: true, position: expect.anything() }))
+    const { position } = rig.desk.health()
+    await rig.verdict.execute('export', { id: 'a' }, () => 1)
+    await webhooks.drain(30_000)
+    expect(rig.desk.health().position).toBe(position)
+    const { after } = await rig.endpoint('ends', receiver, ENDS)
+    expect(after).toBe(await rig.node.store.end())
+    await rig.verdict.execute('export', { id: 'b' }, () => 1)
+    await receiver.has(1)
+    rig.desk.remove('ends')
+    await rig.verdict.execute('export', { id: 'c' }, () => 1)
+    await rig.endpoint('again', receiver, ENDS)
+    await rig.verdict.execute('export', { id: 'd' }, () => 1)
+    await receiver.has(2)
+    expect(receiver.told()).toEqual(['operation.completed b', 'operation.completed d'])
+  })
+})
+
 describe('endpoints of options', () => {
   test('come and go with them, keep how it went, and are not removed by command', { timeout: 120_000 }, async () => {
     const receiver = await Receiver.started()
