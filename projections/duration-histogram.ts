@@ -4,7 +4,8 @@
  */
 
 /** Pairs of bucket and count, ascending by bucket. */
-export type DurationHistogram = readonly (readonly [bucket: number, count: number])[]
+export type DurationHistogram = readonly Bucket[]
+type Bucket = readonly [bucket: number, count: number]
 
 export const EMPTY_HISTOGRAM: DurationHistogram = []
 
@@ -12,7 +13,12 @@ const BUCKETS_PER_DOUBLING = 8
 
 /** The histogram with one more duration (or `count` of them); below a millisecond counts as none. */
 export function withDuration(histogram: DurationHistogram, durationMs: number, count = 1): DurationHistogram {
-  return mergedHistograms([histogram, [[bucketOf(durationMs), count]]])
+  const bucket = bucketOf(durationMs)
+  let at = histogram.length
+  while (at > 0 && (histogram[at - 1] as Bucket)[0] > bucket) at--
+  const known = histogram[at - 1]
+  if (known?.[0] === bucket) return histogram.with(at - 1, [bucket, known[1] + count])
+  return histogram.toSpliced(at, 0, [bucket, count])
 }
 
 export function mergedHistograms(histograms: readonly DurationHistogram[]): DurationHistogram {

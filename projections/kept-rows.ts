@@ -131,37 +131,52 @@ export function narrowed(value: SqlValue, column: Column | undefined): SqlValue 
   return typeof value === 'bigint' && column?.type !== 'bigint' ? Number(value) : value
 }
 
-/** Values by key. Most keys are a stream and a number: looked up as they are, no text is made of them. */
+/** Values by key, all of one length: a map for each part of it, so that no text is made of them to look them up. */
 class KeyTree<T> {
-  readonly #branches = new Map<string | number, Map<string | number, T>>()
+  readonly #root: Branch<T> = new Map()
   size = 0
 
   get(key: RowKey): T | undefined {
-    return this.#branches.get(key[0] as string)?.get(leafOf(key))
+    let branch = this.#root
+    const last = key.length - 1
+    for (let i = 0; i < last; i++) {
+      const next = branch.get(key[i] as Part)
+      if (next === undefined) return undefined
+      branch = next as Branch<T> // what stands before the last part of a key leads on
+    }
+    return branch.get(key[last] as Part) as T | undefined
   }
 
   set(key: RowKey, value: T): void {
-    const first = key[0] as string
-    let branch = this.#branches.get(first)
-    if (branch === undefined) {
-      branch = new Map()
-      this.#branches.set(first, branch)
+    let branch = this.#root
+    const last = key.length - 1
+    for (let i = 0; i < last; i++) {
+      let next = branch.get(key[i] as Part) as Branch<T> | undefined
+      if (next === undefined) {
+        next = new Map()
+        branch.set(key[i] as Part, next)
+      }
+      branch = next
     }
     const before = branch.size
-    branch.set(leafOf(key), value)
+    branch.set(key[last] as Part, value)
     this.size += branch.size - before
   }
 
   delete(key: RowKey): void {
-    const first = key[0] as string
-    const branch = this.#branches.get(first)
-    if (branch?.delete(leafOf(key)) !== true) return
-    this.size--
-    if (branch.size === 0) this.#branches.delete(first)
+    if (deleteBelow(this.#root, key, 0)) this.size--
   }
 }
 
-function leafOf(key: RowKey): string | number {
-  if (key.length === 2) return key[1] as string | number
-  return key.length === 1 ? '' : key.slice(1).join('\u0000')
+type Part = RowKey[number]
+type Branch<T> = Map<Part, T | Branch<T>>
+
+/** With the branches that it leaves empty. */
+function deleteBelow<T>(branch: Branch<T>, key: RowKey, depth: number): boolean {
+  const part = key[depth] as Part
+  if (depth === key.length - 1) return branch.delete(part)
+  const next = branch.get(part) as Branch<T> | undefined
+  if (next === undefined || !deleteBelow(next, key, depth + 1)) return false
+  if (next.size === 0) branch.delete(part)
+  return true
 }

@@ -19,12 +19,15 @@ export interface StoryRow {
   readonly id: string
   readonly events: number
   readonly lastPosition: bigint
+  /** Of its first events, ascending; at most PART_EVENTS. */
+  readonly revisions: readonly number[]
 }
 
+/** What does not fit into the story's own row. */
 export interface StoryPartRow {
   readonly stream: string
   readonly number: number
-  /** From 0. */
+  /** From 1. */
   readonly part: number
   /** Ascending; at most PART_EVENTS. */
   readonly revisions: readonly number[]
@@ -40,28 +43,45 @@ export const STORIES: ProjectionTable<StoryRow> = {
     { name: 'id', type: 'text' },
     { name: 'events', type: 'integer' },
     { name: 'last_position', type: 'bigint' },
+    { name: 'revisions', type: 'text' },
   ],
   key: ['stream', 'number'],
   indexes: [{ name: 'by_id', columns: ['id', 'stream', 'number'] }],
-  write: ({ stream, number, id, events, lastPosition }) => [stream, number, id, events, lastPosition],
-  read: ([stream, number, id, events, lastPosition]) => ({
+  write: ({ stream, number, id, events, lastPosition, revisions }) => [
+    stream,
+    number,
+    id,
+    events,
+    lastPosition,
+    JSON.stringify(revisions),
+  ],
+  read: ([stream, number, id, events, lastPosition, revisions]) => ({
     stream: String(stream),
     number: Number(number),
     id: String(id),
     events: Number(events),
     lastPosition: lastPosition as bigint, // its column is one of bigints
+    revisions: JSON.parse(String(revisions)),
   }),
   targets: (event) => numbersIn(event).map((number) => [event.stream, number]),
   begins: lifeBegins,
   ends: lifeEnds,
   evolve: (row, { event, stream, revision, position }) => {
     if (event.type === 'OperationRegistered') {
-      return { stream, number: revision, id: event.facts.id, events: 1, lastPosition: position }
+      const { id } = event.facts
+      return { stream, number: revision, id, events: 1, lastPosition: position, revisions: [revision] }
     }
     // A late report of one that retention has deleted.
     if (row === undefined && event.type === 'ContradictionRecorded') return undefined
     if (row === undefined) throw new Error(`the story of an operation in ${stream} begins with ${event.type}`)
-    return { ...row, events: row.events + 1, lastPosition: position }
+    const { events, revisions } = row
+    const isFull = events >= PART_EVENTS
+    return {
+      ...row,
+      events: events + 1,
+      lastPosition: position,
+      revisions: isFull ? revisions : [...revisions, revision],
+    }
   },
 }
 
@@ -84,11 +104,10 @@ export const PARTS: ProjectionTable<StoryPartRow> = {
   }),
   targets: (event, before) =>
     numbersIn(event).flatMap((number) => {
-      const story = before.row(STORIES, [event.stream, number])
-      if (story === undefined && event.event.type !== 'OperationRegistered') return []
-      return [[event.stream, number, Math.floor((story?.events ?? 0) / PART_EVENTS)]]
+      if (event.event.type === 'OperationRegistered') return []
+      const events = before.row(STORIES, [event.stream, number])?.events ?? 0
+      return events < PART_EVENTS ? [] : [[event.stream, number, Math.floor(events / PART_EVENTS)]]
     }),
-  begins: lifeBegins,
   ends: lifeEnds,
   evolve: (row, { stream, revision }, _before, key) => {
     const [, number, part] = key as readonly [string, number, number] // as `targets` gave it
@@ -98,7 +117,8 @@ export const PARTS: ProjectionTable<StoryPartRow> = {
 
 export const OPERATION_HISTORY: Projection = {
   name: 'operation-history',
-  version: 1,
+  version: 2,
+  // Parts look at stories as they were before the event.
   tables: [STORIES, PARTS],
   unknownEvents: 'skip',
 }
@@ -124,8 +144,9 @@ export function storyAsked(session: ReadSession, question: StoryQuestion): reado
   }
   const revisions: number[] = []
   const parts = session.all<{ readonly revisions: string }>(
-    `SELECT revisions FROM ${session.table(PARTS)} WHERE stream = ? AND number = ? ORDER BY part`,
-    [stream, number],
+    `SELECT revisions, 0 AS part FROM ${session.table(STORIES)} WHERE stream = ? AND number = ?
+     UNION ALL SELECT revisions, part FROM ${session.table(PARTS)} WHERE stream = ? AND number = ? ORDER BY part`,
+    [stream, number, stream, number],
   )
   for (const part of parts) {
     for (const revision of JSON.parse(part.revisions) as readonly number[]) {

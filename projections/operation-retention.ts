@@ -94,7 +94,7 @@ export function forgetStories(history: Projector, deleted: readonly Place[], at:
     for (const { stream, number } of deleted) {
       const events = rows.row(STORIES, [stream, number])?.events ?? 0
       rows.put(STORIES, [stream, number], undefined)
-      for (let part = 0; part * PART_EVENTS < events; part++) rows.put(PARTS, [stream, number, part], undefined)
+      for (let part = 1; part * PART_EVENTS < events; part++) rows.put(PARTS, [stream, number, part], undefined)
     }
   }, at)
 }

@@ -109,6 +109,11 @@ export class Projector {
     return this.#checkpoint
   }
 
+  /** Something was folded and waits to be committed. */
+  get isFolded(): boolean {
+    return this.#folded !== undefined
+  }
+
   get parked(): readonly ParkedStream[] {
     return [...this.#parked.values()]
   }
@@ -171,11 +176,12 @@ export class Projector {
   }
 
   /**
-   * Goes on with a parked stream: `items` are its events from the one that it was parked at, in order, up to the checkpoint or,
+   * Goes on with a parked stream, after a commit of what was folded: `items` are its events from the one that it was parked at, in order, up to the checkpoint or,
    * where `isWhole` is false, a part of them. True when the stream is followed again. What throws leaves it parked, with
    * one more try counted.
    */
   resume(stream: string, items: readonly LogItem[], isWhole: boolean, at: number): boolean {
+    this.commit(at)
     const parked = this.#parked.get(stream)
     if (parked === undefined) return true
     const before = this.#rowsBefore()
@@ -218,11 +224,12 @@ export class Projector {
   }
 
   /**
-   * Changes rows for another reason than an event (retention), in one transaction that leaves the checkpoint where it is and
+   * Changes rows for another reason than an event (retention), after a commit of what was folded, in one transaction that leaves the checkpoint where it is and
    * compares it all the same. Throws CheckpointLost and what SQLite says; then nothing has changed.
    */
   amend<T>(change: (rows: AmendedRows) => T, at: number): T {
     try {
+      this.commit(at)
       const result = this.#database.transaction(() => {
         this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
         const answer = change({
@@ -243,8 +250,9 @@ export class Projector {
     }
   }
 
-  /** Leaves the event out for ever at which a stream was parked: it is resumed behind it. */
-  discard(stream: string): void {
+  /** After a commit of what was folded: leaves the event out for ever at which a stream was parked: it is resumed behind it. */
+  discard(stream: string, at: number): void {
+    this.commit(at)
     const parked = this.#parked.get(stream)
     if (parked === undefined) return
     const next = { ...parked, revision: parked.revision + 1, position: parked.position + 1n }

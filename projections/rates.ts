@@ -118,15 +118,19 @@ export const RATES_TABLE: ProjectionTable<RateRow> = {
   }),
   targets: (event, before) => {
     if (!movesAnything(event.event)) return []
-    const kinds = new Set(movedBy(event, before).map(({ kind }) => kind))
+    const moved = movedBy(event, before)
     const { workspace, metadata } = event
-    return [...kinds].flatMap((kind) =>
-      GRAINS_MS.map((grainMs) => [workspace, grainMs, Math.floor(metadata.at / grainMs) * grainMs, kind]),
-    )
+    const keys: RowKey[] = []
+    for (const kind of moved.length === 1 ? [(moved[0] as Moved).kind] : new Set(moved.map((one) => one.kind))) {
+      for (const grainMs of GRAINS_MS)
+        keys.push([workspace, grainMs, Math.floor(metadata.at / grainMs) * grainMs, kind])
+    }
+    return keys
   },
   evolve: (row, event, before, key) => {
     const [workspace, grainMs, fromAt, kind] = key as readonly [string, number, number, string] // as `targets` gave it
-    const moved = movedBy(event, before).filter((one) => one.kind === kind)
+    const all = movedBy(event, before)
+    const moved = all.length === 1 ? all : all.filter((one) => one.kind === kind)
     const { at } = event.metadata
     const empty = { workspace, kind, grainMs, fromAt, counts: NO_TRANSITIONS }
     const { counts, queueWait, runTime } = row ?? { ...empty, queueWait: EMPTY_HISTOGRAM, runTime: EMPTY_HISTOGRAM }
@@ -190,11 +194,10 @@ function endsAttempt(event: LifecycleEvent): boolean {
   return movesAnything(event) && event.type !== 'OperationRegistered' && event.type !== 'OperationStarted'
 }
 
+type Moved = Pick<Underway, 'kind' | 'queuedAt' | 'claimedAt'>
+
 /** The operations that an event moves, as they were; a new one as it will be. */
-function movedBy(
-  event: ProjectedEvent,
-  before: RowsBefore,
-): readonly Pick<Underway, 'kind' | 'queuedAt' | 'claimedAt'>[] {
+function movedBy(event: ProjectedEvent, before: RowsBefore): readonly Moved[] {
   const { event: moving } = event
   if (moving.type === 'OperationRegistered') return [{ kind: moving.facts.kind, queuedAt: 0, claimedAt: null }]
   if (moving.type === 'RegistrationRolledBack') return []

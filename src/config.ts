@@ -50,10 +50,12 @@ export const settingsSchema = z.strictObject({
   projectionBatchEventsMax: positive.default(4_000),
   projectionBatchBytesMax: positive.default(4 * 1024 * 1024),
   /**
-   * From one write of the read models to the next, at least, where a hundred events come meanwhile or nobody waits for their rows:
-   * they are written together, which costs much less. The first event after a pause waits for nothing.
+   * From one write of a read model to the next, at least, where a hundred events come meanwhile: rows that are written together cost
+   * much less. The first event after a pause waits for nothing.
    */
   projectionBatchMs: ms.default(40),
+  /** The same while nobody of this process waits for its rows. */
+  projectionRestMs: ms.default(200),
   rebuildBatchEventsMax: positive.default(5_000),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),
@@ -120,12 +122,16 @@ export const settingsSchema = z.strictObject({
   httpWaitSecondsMax: count.default(60),
   /** Requests that wait at once; more are answered at once with what is so. */
   httpWaitsMax: count.default(20_000),
+  /** Operations whose outcomes one request may ask for. */
+  httpOutcomesMax: positive.default(1_000),
+  /** Operations whose outcomes are waited for in streams, at once; a request for more is refused, to come back. */
+  httpOutcomesWaitedMax: count.default(100_000),
   /** A request that takes longer to arrive is ended. */
   httpRequestTimeoutMs: positive.default(30_000),
   httpConnectionsMax: positive.default(25_000),
   /** Of one principal, or of one address where nobody has to say who he is; 0 sets no limit. */
   httpRequestsPerMinuteMax: count.default(600_000),
-  /** Streams of live events at once. */
+  /** Streams of live events and of outcomes at once. */
   httpStreamsMax: count.default(5_000),
   /** A stream in which nothing happens says so this often, more or less, so that nobody takes it for dead. */
   httpStreamPingMs: positive.default(20_000),

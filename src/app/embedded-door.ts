@@ -1,3 +1,4 @@
+import type { CommandResult } from '../authority/command-answer.ts'
 import type { EventsRequest } from '../authority/questions.ts'
 import type { EventsAnswer, ServedDoor } from '../client/door.ts'
 import type { MonitoringDoor } from '../client/monitoring-door.ts'
@@ -25,15 +26,16 @@ export function embeddedDoor(
   { shell, store, snapshots, events, hold, monitoring, lives, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): ServedDoor {
+  const told = (result: CommandResult): CommandResult => {
+    tell(result.type === 'answered' ? result.answer.position : result.place.position)
+    return result
+  }
   return {
-    async send(...args) {
-      const result = await hold.during(shell.send(...args))
-      tell(result.type === 'answered' ? result.answer.position : result.place.position)
-      return result
-    },
+    send: (registry, command, options) => hold.during(shell.send(registry, command, options)).then(told),
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),
+    watchOutcomes: (...args) => hold.during(shell.watchOutcomes(...args)),
     wait: (...args) => hold.during(shell.wait(...args)),
     waitStanding: (...args) => hold.during(shell.waitStanding(...args)),
     completions: (...args) => hold.during(shell.completions(...args)),

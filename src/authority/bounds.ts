@@ -59,7 +59,12 @@ export function utf8Length(text: string): number {
 
 /** Printable: no control character, no line or paragraph separator, no lone surrogate. */
 export function isPrintable(text: string): boolean {
-  return !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)
+  // Nearly all names are plain ASCII, and each command has several.
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x20 || unit > 0x7e) return !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)
+  }
+  return true
 }
 
 function isLowSurrogate(unit: number): boolean {

@@ -52,24 +52,35 @@ export function answerFromEvents(
   state: RegistryState,
   place: Place,
 ): CommandAnswer {
-  const [first] = events
-  const started = events.find(({ event }) => event.type === 'OperationStarted')
   const subject = subjectOf(command, events)
-  const joined = first?.event.type === 'RegistrationJoined'
-  const base: CommandAnswer = { ...place, changed: !joined, ...(joined ? { joined } : {}) }
-  const whole = { ...base, ...registryFacts(events, state) }
+  const joined = events[0]?.event.type === 'RegistrationJoined'
+  const base = joined ? { ...place, changed: false, joined } : { ...place, changed: true }
+  const whole: Answering = Object.assign(base, registryFacts(events, state))
   if (subject === undefined) return whole
-  const outcome = events.map(({ event }) => outcomeIn(event)).find((one) => one !== undefined)
-  const carried = 'leaseEpoch' in command ? command.leaseEpoch : undefined
-  const leaseEpoch = started?.revision ?? carried
+  Object.assign(whole, operationFacts(subject, state))
+  const leaseEpoch = startedAt(events) ?? ('leaseEpoch' in command ? command.leaseEpoch : undefined)
+  const outcome = outcomeOf(events)
   const sequence = sequenceIn(events)
-  return {
-    ...whole,
-    ...operationFacts(subject, state),
-    ...(outcome === undefined ? {} : { outcome }),
-    ...(leaseEpoch === undefined ? {} : { leaseEpoch }),
-    ...(sequence === undefined ? {} : { sequence }),
+  // Written to, not copied once more for each: every command pays for this.
+  if (outcome !== undefined) whole.outcome = outcome
+  if (leaseEpoch !== undefined) whole.leaseEpoch = leaseEpoch
+  if (sequence !== undefined) whole.sequence = sequence
+  return whole
+}
+
+type Answering = { -readonly [K in keyof CommandAnswer]: CommandAnswer[K] }
+
+function startedAt(events: readonly RecordedEvent[]): number | undefined {
+  for (const { event, revision } of events) if (event.type === 'OperationStarted') return revision
+  return undefined
+}
+
+function outcomeOf(events: readonly RecordedEvent[]): Outcome | undefined {
+  for (const { event } of events) {
+    const outcome = outcomeIn(event)
+    if (outcome !== undefined) return outcome
   }
+  return undefined
 }
 
 /** The answer where nothing had to be stored: what is so already. */
@@ -98,10 +109,9 @@ interface Subject {
 
 function operationFacts({ id, number }: Subject, state: RegistryState): Partial<CommandAnswer> {
   const now: Operation | Tombstone | undefined = state.operations.get(id) ?? state.tombstones.get(id)
-  const known = { operationId: id, number }
-  if (now?.number !== number) return known
-  if (!('registeredAt' in now)) return { ...known, status: now.status }
-  return { ...known, status: now.status, ...workerFacts(now) }
+  if (now?.number !== number) return { operationId: id, number }
+  if (!('registeredAt' in now)) return { operationId: id, number, status: now.status }
+  return { operationId: id, number, status: now.status, ...workerFacts(now) }
 }
 
 /** What a worker must know with every answer: whether to stop, and by when it is expected again. */

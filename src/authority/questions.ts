@@ -8,6 +8,7 @@ import type { Outcome } from './operation.ts'
 import type { OperationView } from './operation-view.ts'
 import type { FeedRow } from './registry.ts'
 import type { Rejection } from './rejections.ts'
+import type { PresentStatus } from './status.ts'
 import type { WaitEnding } from './wait-view.ts'
 
 /** The operations of one owner in one workspace. */
@@ -19,6 +20,11 @@ export interface RegistryAddress {
 export type Refusable<T> =
   | { readonly type: 'answered'; readonly answer: T }
   | { readonly type: 'refused'; readonly rejection: Rejection }
+
+/** How an operation ended, as its watcher is told; `lost` where the way to the answer is. */
+export type OutcomeTold =
+  | Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>
+  | { readonly type: 'lost'; readonly error: unknown }
 
 export interface OperationSnapshot extends OperationView, RegistryAddress {
   /** Watchers on this node. */

@@ -14,6 +14,7 @@ import type {
   HistoryEntry,
   LiveEvent,
   OperationSnapshot,
+  OutcomeTold,
   Refusable,
   RegistryAddress,
   RegistryOverview,
@@ -85,6 +86,16 @@ export interface VerdictDoor {
 
 /** A node's own door, which a server offers to others: they come back to waits that go on without them. */
 export interface ServedDoor extends VerdictDoor {
+  /**
+   * Many outcomes of one owner, each told once by the place of its id: resolves when all that are known were told and all others are
+   * watched, until the signal aborts. Rejects where the owner's history can't be had, and then tells nothing more.
+   */
+  watchOutcomes(
+    registry: RegistryAddress,
+    ids: readonly string[],
+    tell: (place: number, told: OutcomeTold) => void,
+    signal: AbortSignal,
+  ): Promise<void>
   /**
    * How a wait stands: at once when it has ended or there is no signal, else when it ends or the signal aborts. Asking never
    * cancels it. By its id, or as its beginning was answered: one that was satisfied then is stored nowhere.

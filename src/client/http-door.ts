@@ -29,6 +29,7 @@ import type { EventsAnswer, LeaseCause, SendOptions, VerdictDoor } from './door.
 import { CommandQueue } from './http-commands.ts'
 import { httpMonitoring } from './http-monitoring.ts'
 import { httpOperators, type OperatorsDoor } from './http-operators.ts'
+import { Outcomes } from './http-outcomes.ts'
 import { bodyOf, Questions, type Told } from './http-questions.ts'
 import { isReport, Reports } from './http-reports.ts'
 import { HttpTransport, pathOf, type TransportOptions } from './http-transport.ts'
@@ -61,17 +62,19 @@ export class HttpDoor implements VerdictDoor {
   readonly #closed = new AbortController()
   readonly #queue: CommandQueue
   readonly #questions: Questions
+  readonly #outcomes: Outcomes
   readonly #reports: Reports
   #leasesWatched = 0
   #closing: Promise<void> | undefined
 
   constructor(parts: HttpDoorParts) {
-    const { clock, random, log, answerWithinMs, spool } = parts
+    const { clock, random, log, answerWithinMs, silenceMsMax, spool } = parts
     const transport = new HttpTransport(parts.url, parts)
     const closed = this.#closed.signal
     this.#parts = parts
     this.#queue = new CommandQueue({ transport, clock, random, log, closed })
     this.#questions = new Questions({ transport, clock, random, answerWithinMs, closed })
+    this.#outcomes = new Outcomes({ transport, clock, random, silenceMsMax, closed })
     this.monitoring = httpMonitoring(this.#questions)
     this.operators = httpOperators(this.#questions, parts.newId)
     this.#reports = new Reports({
@@ -119,9 +122,7 @@ export class HttpDoor implements VerdictDoor {
 
   async outcome(registry: RegistryAddress, id: string, signal?: AbortSignal): ReturnType<VerdictDoor['outcome']> {
     type Ended = Extract<Awaited<ReturnType<VerdictDoor['outcome']>>, { readonly type: 'answered' }>['answer']
-    const request = { method: 'GET', path: `${operationPath(registry, id)}/outcome` } as const
-    const hasEnded = (body: unknown) => (body as Partial<Ended>).outcome !== undefined
-    const told = await this.#questions.waitFor(() => request, hasEnded, signal)
+    const told = await this.#outcomes.of(registry, id, signal)
     return refusable(told, ({ outcome, status }: Ended) => ({ outcome, status }))
   }
 

@@ -15,6 +15,8 @@ const PASSING: ReadonlySet<string> = new Set([
   'store_read_only',
   'shutting_down',
   'rate_limited',
+  'too_many_streams',
+  'too_many_outcomes',
   'request_timeout',
   'not_served',
   'reads_unavailable',

@@ -23,21 +23,32 @@ export type QueryValue = string | number | bigint | boolean | undefined | readon
 
 export type HttpAnswer =
   | { readonly type: 'answered'; readonly status: number; readonly body: unknown }
-  | {
-      readonly type: 'refused'
-      readonly status: number
-      readonly rejection: Rejection
-      readonly place: Place | undefined
-      /** How soon it is worth while to try again, where the server said so. */
-      readonly retryAfterMs: number | undefined
-    }
+  | HttpRefusal
   | HttpLoss
+
+export interface HttpRefusal {
+  readonly type: 'refused'
+  readonly status: number
+  readonly rejection: Rejection
+  readonly place: Place | undefined
+  /** How soon it is worth while to try again, where the server said so. */
+  readonly retryAfterMs: number | undefined
+}
 
 export interface HttpLoss {
   readonly type: 'lost'
   readonly message: string
   /** No server ever saw it. */
   readonly isUnsent: boolean
+}
+
+/** What a stream is told to whoever reads it. */
+export interface StreamReader {
+  /** The server answers; text follows. */
+  readonly begun: () => void
+  readonly heard: (text: string) => void
+  /** A server that says nothing for so long is taken for gone; asked again after each silence. */
+  readonly silenceMsMax: () => number
 }
 
 export interface TransportOptions {
@@ -80,6 +91,50 @@ export class HttpTransport {
     } catch (error) {
       signal?.throwIfAborted()
       if (silence.signal.aborted) return lost('the server does not answer')
+      return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * A request that is answered as a stream of text, for as long as it goes: `ended` where the server ended it. Throws the reason with
+   * which it was said to be over, and nothing else; says so itself when the server is silent.
+   */
+  async stream(
+    request: HttpRequest,
+    { begun, heard, silenceMsMax }: StreamReader,
+    over: AbortController,
+  ): Promise<HttpRefusal | HttpLoss | { readonly type: 'ended' }> {
+    const { signal } = over
+    let heardAt = performance.now()
+    let boundMs = this.#options.silenceMsMax
+    const look = () => {
+      const leftMs = heardAt + boundMs - performance.now()
+      if (leftMs <= 0) over.abort(SILENCE)
+      else timer = setTimeout(look, leftMs)
+    }
+    let timer = setTimeout(look, boundMs)
+    try {
+      const headers = { ...request.headers, accept: 'text/event-stream' }
+      const response = await this.#send({ ...request, headers }, signal)
+      if (!response.ok || response.body === null || !isStream(response)) {
+        const answer = answerOf(response, await response.text())
+        return answer.type === 'answered' ? lost('what was to be a stream is none') : answer
+      }
+      begun()
+      const reader = response.body.getReader()
+      const decoder = new TextDecoder()
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) return { type: 'ended' }
+        heard(decoder.decode(value, { stream: true }))
+        heardAt = performance.now()
+        boundMs = silenceMsMax()
+      }
+    } catch (error) {
+      if (signal.reason === SILENCE) return lost('the server does not answer')
+      signal.throwIfAborted()
       return { type: 'lost', message: messageOf(error), isUnsent: isUnsent(error) }
     } finally {
       clearTimeout(timer)
@@ -137,6 +192,13 @@ function answerOf(response: Response, text: string): HttpAnswer {
     place: placeOfProblem(problem.data),
     retryAfterMs: retryAfter >= 0 ? retryAfter * 1_000 : undefined,
   }
+}
+
+/** Made once: a reason that is made for each costs more than the rest of ending a stream. */
+const SILENCE = new Error('the server is silent')
+
+function isStream({ headers }: Response): boolean {
+  return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
 }
 
 function parsed(text: string): { readonly value: unknown } | undefined {

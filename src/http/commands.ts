@@ -34,8 +34,8 @@ export function commandOf(type: CommandType, body: unknown, id?: string): Readon
   return { ...body, type, ...(id === undefined ? {} : { id }) }
 }
 
-/** Sends it where its sender may. Throws RequestRefused. */
-export async function sendCommand(
+/** Sends it where its sender may. Throws RequestRefused, at once. */
+export function sendCommand(
   { principal, sender }: Pick<Call, 'principal' | 'sender'>,
   { door }: Host,
   registry: RegistryAddress,

@@ -30,6 +30,8 @@ export interface Endpoint {
   readonly query?: z.ZodObject
   /** As it is described; where the authority checks it, only there. */
   readonly body?: z.ZodType
+  /** Asks with a body, and changes nothing. */
+  readonly isQuestion?: true
   /** `Prefer: wait=N` is understood. */
   readonly isWaiting?: true
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: z.ZodType }>>
@@ -82,8 +84,8 @@ export interface Call {
 }
 
 /** Changes something under a command id; reads do not, nor does what is about a session. */
-export function isCommand({ method, access }: Endpoint): boolean {
-  return method !== 'GET' && access === undefined
+export function isCommand({ method, access, isQuestion }: Endpoint): boolean {
+  return method !== 'GET' && access === undefined && isQuestion === undefined
 }
 
 export function ok(body: unknown, headers?: Readonly<Record<string, string>>): Reply {

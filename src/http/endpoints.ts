@@ -7,6 +7,7 @@ import { EVENT_ENDPOINTS } from './event-routes.ts'
 import { LIFE_ENDPOINTS } from './life-routes.ts'
 import { LIST_ENDPOINTS } from './list-routes.ts'
 import { OPERATION_ENDPOINTS } from './operation-routes.ts'
+import { OUTCOME_ENDPOINTS } from './outcome-routes.ts'
 import { OWNER_ENDPOINTS } from './owner-routes.ts'
 import { RECONCILER_ENDPOINTS } from './reconciler-routes.ts'
 import { SESSION_ENDPOINTS } from './session-routes.ts'
@@ -15,6 +16,7 @@ import { WAIT_ENDPOINTS } from './wait-routes.ts'
 
 export const API_ENDPOINTS: readonly Endpoint[] = [
   ...OPERATION_ENDPOINTS,
+  ...OUTCOME_ENDPOINTS,
   ...VERB_ENDPOINTS,
   ...BATCH_ENDPOINTS,
   ...WAIT_ENDPOINTS,

@@ -93,6 +93,7 @@ const REQUESTS = {
   rate_limited: later(429, 'Too many requests'),
   headers_too_large: { status: 431, title: 'The headers are too large' },
   too_many_streams: later(429, 'Too many streams are open', 5),
+  too_many_outcomes: later(429, 'Too many outcomes are waited for', 5),
   monitor_not_built: { status: 503, title: 'The page is not there yet' },
   reads_unavailable: later(503, 'The read models can not be asked'),
 } as const satisfies Readonly<Record<string, ErrorKind>>

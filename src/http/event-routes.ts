@@ -8,7 +8,7 @@ import { eventsPageSchema } from '../wire/event-wire.ts'
 import { unknownWorkspace } from './commands.ts'
 import { type Call, type Endpoint, ok, type Reply, type StreamConnection } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
-import { EventStream, frameOf } from './event-streams.ts'
+import { EventStream, frameOf, STREAM_HEADERS } from './event-streams.ts'
 import type { Host } from './host.ts'
 import { wholeNumber } from './query-values.ts'
 import { standing, workspacesOf } from './roles.ts'
@@ -135,7 +135,7 @@ async function stream(call: Call, host: Host, { lastEventId, over, begin }: Stre
         for await (const batch of host.events.batches(wanted, left.signal, workspaces)) {
           if (batch.type === 'refused') throw refusedBy(batch)
           if (response === undefined) {
-            const raw = begin(STREAM_HEADERS)
+            const raw = begin({ ...STREAM_HEADERS, ...ENDING })
             raw.once('close', leave)
             response = new EventStream(raw, { pingMs: settings.httpStreamPingMs, slowMs: settings.httpStreamSlowMs })
             // Something at once: whoever stands between knows that it is one, and the client that it is heard.
@@ -184,12 +184,6 @@ function refusedBy({ rejection: { code, message, facts } }: { readonly rejection
   return new RequestRefused(code, message, facts)
 }
 
-const STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  // When a stream ends its connection does: nothing else is asked on it.
-  connection: 'close',
-  // Known to nginx and others: nothing is to be gathered on the way.
-  'x-accel-buffering': 'no',
-}
+/** When a stream ends its connection does: nothing else is asked on it. */
+const ENDING = { connection: 'close' }
 const RETRY_MS = 1_000

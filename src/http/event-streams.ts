@@ -18,6 +18,19 @@ const LAST_WORDS_MS = 5_000
 /** Clients that come together are not pinged together. */
 const PING_JITTER = 0.25
 
+/** At least so often something is written. */
+export function pingMsMax(pingMs: number): number {
+  return Math.ceil(pingMs * (1 + PING_JITTER))
+}
+
+/** Of every stream. */
+export const STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  // Known to nginx and others: nothing is to be gathered on the way.
+  'x-accel-buffering': 'no',
+}
+
 /** Streams that are open, and how many there may be. */
 export class EventStreams {
   readonly #max: number

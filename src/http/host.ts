@@ -9,6 +9,7 @@ import type { DeniedActions } from './denied-actions.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { KnownOwners } from './known-owners.ts'
 import type { LongPolls } from './long-polls.ts'
+import type { WaitedOutcomes } from './outcome-stream.ts'
 import type { ReconcilerPort } from './reconciler-port.ts'
 import type { SessionSettings } from './sessions.ts'
 
@@ -18,6 +19,8 @@ export interface HttpSettings extends SessionSettings {
   readonly httpBatchCommandsMax: number
   readonly httpWaitSecondsMax: number
   readonly httpWaitsMax: number
+  readonly httpOutcomesMax: number
+  readonly httpOutcomesWaitedMax: number
   readonly httpRequestTimeoutMs: number
   readonly httpConnectionsMax: number
   readonly httpRequestsPerMinuteMax: number
@@ -37,6 +40,7 @@ export interface Host {
   readonly adminEvents: (after: number, limit: number, over: AbortSignal | undefined) => Promise<WireAdminEvents>
   readonly denials: Pick<DeniedActions, 'note'>
   readonly streams: EventStreams
+  readonly outcomes: WaitedOutcomes
   readonly owners: KnownOwners
   readonly authentication: Authentication
   readonly log: Logger

@@ -114,14 +114,15 @@ export class Metrics {
 
   /** The same door; how long each command takes is counted. */
   observed(door: ServedDoor): ServedDoor {
-    const send: ServedDoor['send'] = async (registry, command, options) => {
+    const send: ServedDoor['send'] = (registry, command, options) => {
       const begunAt = performance.now()
-      const result = await door.send(registry, command, options)
-      this.#commands.observe(
-        { command: typeOf(command), result: resultOf(result) },
-        (performance.now() - begunAt) / 1_000,
-      )
-      return result
+      return door.send(registry, command, options).then((result) => {
+        this.#commands.observe(
+          { command: typeOf(command), result: resultOf(result) },
+          (performance.now() - begunAt) / 1_000,
+        )
+        return result
+      })
     }
     return { ...door, send }
   }
@@ -130,7 +131,12 @@ export class Metrics {
   routes(): ServerPlugin {
     return (app, { host, principalOf, endpointOf }) => {
       this.gauge('verdict_waits_open', 'Requests that wait.', () => host.polls.open)
-      this.gauge('verdict_event_streams_open', 'Clients of live events (SSE).', () => host.streams.open)
+      this.gauge('verdict_event_streams_open', 'Streams (SSE) of live events and of outcomes.', () => host.streams.open)
+      this.gauge(
+        'verdict_outcomes_waited',
+        'Operations whose outcomes are waited for in streams.',
+        () => host.outcomes.open,
+      )
       app.addHook('onResponse', (request, reply, done) => {
         const endpoint = endpointOf(request)?.id ?? 'other'
         const denied = DENIED[reply.statusCode]

@@ -14,6 +14,7 @@ import { type Call, type Endpoint, ok, type Reply } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 import type { Host } from './host.ts'
 import { notFound, ownerOf } from './operation-address.ts'
+import { outcomeNow } from './operation-outcome.ts'
 import { wholeNumber } from './query-values.ts'
 
 const register = COMMAND_SCHEMAS.RegisterOperation.omit({ type: true }).extend({
@@ -147,17 +148,15 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
 async function registered(call: Call, host: Host): Promise<Reply> {
   const { registry, requestId } = call
   const given = commandOf('RegisterOperation', call.body)
-  const { claim, ...rest } = given
-  // `"claim": true` is what people write; the authority knows an object.
-  const claiming = claim === true ? { claim: {} } : claim === false || claim === undefined ? {} : { claim }
-  const result = await sendCommand(call, host, registry, { ...rest, ...claiming })
+  // `"claim": true` is what people write; the authority knows an object, or nothing.
+  const claiming = given.claim === true ? { claim: {} } : given.claim === false ? { claim: undefined } : undefined
+  const result = await sendCommand(call, host, registry, claiming === undefined ? given : { ...given, ...claiming })
   const reply = replyOf(result, requestId, ({ joined, changed }) => (joined === true || !changed ? 200 : 201))
   if (result.type === 'refused' || result.answer.operationId === undefined) return reply
   const { operationId } = result.answer
   if (!call.isOwnerNamed) host.owners.set(operationId, registry)
-  const place = [registry.workspace, 'owners', registry.owner, 'operations', operationId]
-  const [workspace, ...others] = place.map((part) => encodeURIComponent(part))
-  const location = `/v1/workspaces/${workspace}/${others.join('/')}`
+  const [workspace, owner, id] = [registry.workspace, registry.owner, operationId].map(encodeURIComponent)
+  const location = `/v1/workspaces/${workspace}/owners/${owner}/operations/${id}`
   return { ...reply, headers: { ...reply.headers, location } }
 }
 
@@ -176,21 +175,15 @@ async function letGo({ door }: Host, { workspace, owner }: Call['registry'], id:
 async function endedOrAborted(host: Host, registry: Call['registry'], id: string, signal: AbortSignal | undefined) {
   const over = signal ?? AbortSignal.abort()
   try {
-    if (over.aborted) return await outcomeNow(host, registry, id)
+    if (over.aborted) {
+      const { outcome, status } = await outcomeNow(host, registry, id)
+      return outcome === undefined ? undefined : { outcome, status }
+    }
     return answeredOrThrow(await host.door.outcome(registry, id, over))
   } catch (error) {
     if (over.aborted && !(error instanceof RequestRefused)) return undefined
     throw error
   }
-}
-
-/** Without waiting: of one that is not held any more the log still knows the outcome, and tells it at once. */
-async function outcomeNow({ door }: Host, registry: Call['registry'], id: string) {
-  const held = await door.snapshot(registry, id)
-  if (held !== undefined) {
-    return held.outcome === undefined ? undefined : { outcome: held.outcome, status: held.status }
-  }
-  return answeredOrThrow(await door.outcome(registry, id))
 }
 
 async function causeOf(

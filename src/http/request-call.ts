@@ -34,8 +34,9 @@ export function callOf(
   const waitMs = endpoint.isWaiting ? 1_000 * Math.min(waitSecondsMax, preferredWaitSeconds(request)) : 0
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
   const { body, onBehalfOf } = behalfOf(endpoint, request.body === undefined ? {} : request.body)
-  const commandId = idempotencyKey(request) ?? randomUUID()
-  if (isCommand(endpoint)) void reply.header('idempotency-key', headerOfText(commandId))
+  const told = idempotencyKey(request)
+  const commandId = told ?? randomUUID()
+  if (isCommand(endpoint)) void reply.header('idempotency-key', told === undefined ? commandId : headerOfText(told))
   return {
     principal,
     registry,
@@ -58,8 +59,8 @@ export function callOf(
 
 /** Who acts for somebody says so beside what he wants. Checked by who stores it. */
 function behalfOf({ body: schema }: Endpoint, body: unknown): { readonly body: unknown; readonly onBehalfOf?: string } {
-  if (!(schema instanceof z.ZodObject) || !('onBehalfOf' in schema.shape)) return { body }
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'onBehalfOf')) return { body }
+  if (!(schema instanceof z.ZodObject) || !('onBehalfOf' in schema.shape)) return { body }
   const { onBehalfOf, ...rest } = body as { readonly onBehalfOf: string }
   return { body: rest, onBehalfOf }
 }

@@ -11,18 +11,18 @@ import type { AddressInfo } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEM_MEDIA_TYPE } from '../wire/problem.ts'
-import { unknownWorkspace } from './commands.ts'
 import type { Endpoint, Reply, StreamConnection } from './endpoint.ts'
 import { API_ENDPOINTS } from './endpoints.ts'
+import { assertEntitled } from './entitlement.ts'
 import { errorResponse, RequestRefused, refusalOf } from './error-responses.ts'
 import { EventStreams } from './event-streams.ts'
 import type { Host } from './host.ts'
 import { KnownOwners } from './known-owners.ts'
 import { LongPolls } from './long-polls.ts'
-import { forbidden } from './operation-address.ts'
+import { WaitedOutcomes } from './outcome-stream.ts'
 import { callOf } from './request-call.ts'
 import { pathOf } from './request-path.ts'
-import { type Principal, standing } from './roles.ts'
+import type { Principal } from './roles.ts'
 import { type Address, addressesOf, mount } from './routing.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { StandingEntitlement } from './standing-entitlement.ts'
@@ -37,7 +37,7 @@ declare module 'fastify' {
   }
 }
 
-export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams'> {
+export interface ServerParts extends Omit<Host, 'polls' | 'owners' | 'streams' | 'outcomes'> {
   /** Routes beside the API: live events, the page, metrics. */
   readonly plugins?: readonly ServerPlugin[]
 }
@@ -89,13 +89,14 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
     polls: new LongPolls(settings.httpWaitsMax),
     owners: new KnownOwners(),
     streams: new EventStreams(settings.httpStreamsMax),
+    outcomes: new WaitedOutcomes(settings.httpOutcomesWaitedMax),
   }
   const draining = new AbortController()
   const paths = API_ENDPOINTS.filter(({ access }) => access === 'anybody').flatMap(addressesOf)
   const openEndpoints: ReadonlySet<string> = new Set(paths.map(({ path }) => path))
   const openPaths = new Set<string>(openEndpoints)
   const openFolders = new Set<string>()
-  const isOpen = (path: string) => openPaths.has(path) || [...openFolders].some((folder) => path.startsWith(folder))
+  const isOpen = (path: string) => openPaths.has(path) || isIn(openFolders, path)
   const app = Fastify({
     bodyLimit: settings.httpBodyBytesMax,
     requestTimeout: settings.httpRequestTimeoutMs,
@@ -113,9 +114,10 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   })
   app.server.maxConnections = settings.httpConnectionsMax
   let inFlight = 0
+  const closed = () => inFlight--
   app.server.on('request', (_request, response) => {
     inFlight++
-    response.once('close', () => inFlight--)
+    response.on('close', closed)
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(.+\+)?json\s*(;|$)/i, { parseAs: 'string' }, (_request, body, done) => {
@@ -236,20 +238,21 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   }
 }
 
+/** Gives no reply where it was sent: whoever awaits one waits for its end, as for a promise. */
 async function answer(
   { host, principalOf, draining }: ServerContext,
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<FastifyReply | undefined> {
   const { endpoint } = address
   const principal = endpoint.access === 'anybody' ? NOBODY : principalOf(request)
   const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
   const call = callOf(address, parts, request, reply)
   // A short address may mean another owner's operation: that is looked up, and weighed, by the endpoint.
   const isWeighedLater = endpoint.scope === 'server' || (!call.isOwnerNamed && 'id' in params)
-  if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint)
+  if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint.right)
   if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
     const entitlement = new StandingEntitlement({ request, principal, draining, ...host })
     try {
@@ -259,7 +262,8 @@ async function answer(
     }
     return reply
   }
-  return sent(await endpoint.handle(call, host), reply)
+  send(await endpoint.handle(call, host), reply)
+  return undefined
 }
 
 /** Calls what anybody may. */
@@ -277,20 +281,15 @@ function connectionOf(request: FastifyRequest, reply: FastifyReply, over: AbortS
   }
 }
 
-function assertEntitled(
-  principal: Principal,
-  registry: { readonly workspace: string; readonly owner: string },
-  { right }: Endpoint,
-) {
-  const allowed = standing(principal, registry.workspace, right)
-  if (allowed === 'unknown') throw unknownWorkspace(registry, right)
-  if (allowed === 'forbidden') throw forbidden(principal.name, right, registry.workspace)
-}
-
-function sent({ status, body, headers = {} }: Reply, reply: FastifyReply): FastifyReply {
+function send({ status, body, headers = {} }: Reply, reply: FastifyReply): void {
   void reply.code(status).headers(headers)
   if (status >= 400) void reply.type(PROBLEM_MEDIA_TYPE)
-  return reply.send(body)
+  void reply.send(body)
+}
+
+function isIn(folders: ReadonlySet<string>, path: string): boolean {
+  for (const folder of folders) if (path.startsWith(folder)) return true
+  return false
 }
 
 function rateKeyOf(principal: Principal | undefined, ip: string): string {

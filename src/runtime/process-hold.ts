@@ -13,11 +13,12 @@ export class ProcessHold {
   /** The same promise; until it is settled the process goes on. */
   during<T>(answer: Promise<T>): Promise<T> {
     if (this.#waiting++ === 0) this.#timer.ref()
-    const settled = () => {
-      if (--this.#waiting === 0) this.#timer.unref()
-    }
-    answer.then(settled, settled)
+    answer.then(this.#settled, this.#settled)
     return answer
+  }
+
+  readonly #settled = (): void => {
+    if (--this.#waiting === 0) this.#timer.unref()
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import type {
   CompletionsRequest,
   HistoryEntry,
   OperationSnapshot,
+  OutcomeTold,
   Refusable,
   RegistryOverview,
   WaitAnswer,
@@ -35,7 +36,7 @@ import { Registries } from './registries.ts'
 import { RegistryNames } from './registry-names.ts'
 import { history, list, overview, registryState, snapshot } from './registry-reads.ts'
 import type { NodeParts, ShellParts } from './shell-parts.ts'
-import { onLease, outcome, wait, waitStanding } from './waiting.ts'
+import { onLease, outcome, wait, waitStanding, watchOutcomes } from './waiting.ts'
 
 export class Shell {
   readonly #parts: NodeParts
@@ -93,6 +94,20 @@ export class Shell {
     signal?: AbortSignal,
   ): Promise<Refusable<{ readonly outcome: Outcome; readonly status: PresentStatus }>> {
     return outcome(this.#parts, name, id, signal)
+  }
+
+  /**
+   * Many outcomes of one owner, each told once by the place of its id: resolves when all that are known were told and all others are
+   * watched, until the signal aborts. Rejects with ChannelClosed, RegistryStopped and LogError, and then tells
+   * nothing more.
+   */
+  watchOutcomes(
+    name: RegistryName,
+    ids: readonly string[],
+    tell: (place: number, told: OutcomeTold) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return watchOutcomes(this.#parts, name, ids, tell, signal)
   }
 
   /**

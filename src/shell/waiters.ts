@@ -4,7 +4,7 @@
  */
 import type { ChannelClosed } from '../runtime/channel-closed.ts'
 
-interface Waiter<V> {
+export interface Waiter<V> {
   readonly resolve: (value: V) => void
   readonly reject: (error: unknown) => void
 }
@@ -26,9 +26,8 @@ export class Waiters<K, V> {
   next(key: K, signal?: AbortSignal): Promise<V> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
-      if (this.#closed !== undefined) throw this.#closed
       const abort = () => {
-        this.#leave(key, waiter)
+        this.leave(key, waiter)
         reject(signal?.reason)
       }
       const waiter: Waiter<V> = {
@@ -41,15 +40,25 @@ export class Waiters<K, V> {
           reject(error)
         },
       }
+      this.enter(key, waiter)
       signal?.addEventListener('abort', abort, { once: true })
-      let waiters = this.#waiting.get(key)
-      if (waiters === undefined) {
-        waiters = new Set()
-        this.#waiting.set(key, waiters)
-      }
-      waiters.add(waiter)
-      this.#size++
     })
+  }
+
+  /** The same for whoever waits for many things at once, and leaves by itself. Throws ChannelClosed. */
+  enter(key: K, waiter: Waiter<V>): void {
+    if (this.#closed !== undefined) throw this.#closed
+    const waiters = this.#waiting.get(key)
+    if (waiters === undefined) this.#waiting.set(key, new Set([waiter]))
+    else waiters.add(waiter)
+    this.#size++
+  }
+
+  /** Nothing is told to it any more. Twice is once, also after it was told. */
+  leave(key: K, waiter: Waiter<V>): void {
+    const waiters = this.#waiting.get(key)
+    if (waiters?.delete(waiter)) this.#size--
+    if (waiters?.size === 0) this.#waiting.delete(key)
   }
 
   tell(key: K, value: V): void {
@@ -72,12 +81,6 @@ export class Waiters<K, V> {
     this.#waiting.delete(key)
     this.#size -= waiters.size
     return waiters
-  }
-
-  #leave(key: K, waiter: Waiter<V>): void {
-    const waiters = this.#waiting.get(key)
-    if (waiters?.delete(waiter)) this.#size--
-    if (waiters?.size === 0) this.#waiting.delete(key)
   }
 }
 

@@ -1,6 +1,13 @@
-/** Those who want to know how operations end: one outcome, or a wait for several. And workers, about their leases. */
+/** Those who want to know how operations end: one outcome, several, or a wait for several. And workers, about their leases. */
 import type { Outcome } from '../authority/operation.ts'
-import type { Refusable, WaitAnswer, WaitMember, WaitRequest, WaitStanding } from '../authority/questions.ts'
+import type {
+  OutcomeTold,
+  Refusable,
+  WaitAnswer,
+  WaitMember,
+  WaitRequest,
+  WaitStanding,
+} from '../authority/questions.ts'
 import type { EndedWait } from '../authority/registry.ts'
 import { isTerminal, type PresentStatus } from '../authority/status.ts'
 import { type WaitEnding, type WaitView, waitView } from '../authority/wait-view.ts'
@@ -8,10 +15,11 @@ import { LogError } from '../event-store/event-store.ts'
 import type { RegistryName } from '../event-store/stream-names.ts'
 import { sleep } from '../runtime/clock.ts'
 import type { CommandDoor, SenderOptions } from './command-door.ts'
-import type { HotRegistry } from './hot-registry.ts'
+import type { HotRegistry, Notice } from './hot-registry.ts'
 import type { AbortCause } from './lease-signals.ts'
 import { outcomeAt } from './outcome-reader.ts'
 import { type NodeParts, withRegistry } from './shell-parts.ts'
+import type { Waiter } from './waiters.ts'
 
 const LEASE_RETRY_MS = 1_000
 
@@ -26,16 +34,59 @@ export function outcome(
     // Looked up and watched in one turn: nothing can end in between.
     const { operations, tombstones } = writer.durable.state
     const target = operations.get(id) ?? tombstones.get(id)
-    if (target === undefined) {
-      const message = `there is no operation ${id}`
-      return { type: 'refused', rejection: { code: 'not_found', message, facts: { operationId: id } } }
-    }
+    if (target === undefined) return notFound(id)
     const known = 'registeredAt' in target ? target.outcome : undefined
     const told = isTerminal(target.status)
       ? (known ?? (await outcomeAt(parts.store, stream, target.terminalRevision as number)))
       : (await watchers.next(target.number, signal)).outcome
     return { type: 'answered', answer: { outcome: told, status: told.status } }
   })
+}
+
+/**
+ * Tells each outcome once, by the place of its id: those that are known before this resolves, the others as they end, until the signal
+ * aborts. Throws as `withRegistry` does, and then tells nothing more.
+ */
+export function watchOutcomes(
+  parts: NodeParts,
+  name: RegistryName,
+  ids: readonly string[],
+  tell: (place: number, told: OutcomeTold) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return withRegistry(parts, name, async ({ writer, watchers, stream }) => {
+    if (signal.aborted) return
+    const { operations, tombstones } = writer.durable.state
+    const watching: (readonly [number, Waiter<Notice>])[] = []
+    const reading: Promise<void>[] = []
+    // Looked up and watched in one turn, as one outcome is.
+    for (const [place, id] of ids.entries()) {
+      const target = operations.get(id) ?? tombstones.get(id)
+      const told = (outcome: Outcome) => tell(place, { type: 'answered', answer: { outcome, status: outcome.status } })
+      const lost = (error: unknown) => tell(place, { type: 'lost', error })
+      if (target === undefined) {
+        tell(place, notFound(id))
+      } else if (!isTerminal(target.status)) {
+        const waiter = { resolve: ({ outcome }: Notice) => told(outcome), reject: lost }
+        watchers.enter(target.number, waiter)
+        watching.push([target.number, waiter])
+      } else if ('registeredAt' in target && target.outcome !== undefined) {
+        told(target.outcome)
+      } else {
+        reading.push(outcomeAt(parts.store, stream, target.terminalRevision as number).then(told, lost))
+      }
+    }
+    const leave = () => {
+      for (const [number, waiter] of watching) watchers.leave(number, waiter)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    await Promise.all(reading)
+  })
+}
+
+function notFound(id: string): Refusable<never> {
+  const message = `there is no operation ${id}`
+  return { type: 'refused', rejection: { code: 'not_found', message, facts: { operationId: id } } }
 }
 
 export async function wait(

@@ -31,6 +31,9 @@ const TICKS_PER_LEASE = 12
 const TICK_MS_MAX = 250
 /** Where as many come at once, there is always somebody who waits: rows are gathered all the same. */
 const BUSY_BATCH_EVENTS = 100
+/** Whoever asked within so long will likely ask again. */
+const WAITED_FOR_MS = 1_000
+const EVERY_PROJECTION = () => true
 /** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
 const SHORT_LOG_EVENTS = 1_000
 
@@ -42,6 +45,11 @@ export class Follower {
   readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
+  /** Nothing was written since the last tick. */
+  #isAtRest = false
+  /** Monotonic ms: when rows were waited for last. */
+  #wantedAt = Number.NEGATIVE_INFINITY
+  #turns = 0
   #running: Promise<void> | undefined
 
   constructor(parts: FollowerParts) {
@@ -134,6 +142,8 @@ export class Follower {
       const times = { now: clock.now(), monotonicNow: clock.monotonicNow() }
       if (!lease.hold(times) || !file.isInPlace() || standingOf(database) !== standing) return session.abort()
       dropLeftovers(database, rebuilding, times)
+      if (this.#isAtRest) this.#write(database, projectors, EVERY_PROJECTION)
+      this.#isAtRest = true
       await this.#mend(database, projectors, signal)
       this.#tidy(database, projectors)
     }).catch((error: unknown) => {
@@ -146,15 +156,20 @@ export class Follower {
       else {
         const { projectionBatchEventsMax: eventsMax, projectionBatchBytesMax: bytesMax } = settings
         for await (const batch of logBatches(reader, { after, eventsMax, bytesMax, signal })) {
-          const nextAt = clock.monotonicNow() + settings.projectionBatchMs
-          await this.#alone(() => this.#fold(batch, database, projectors))
+          const begunAt = clock.monotonicNow()
+          const leftMs = (ms: number) => Math.max(0, begunAt + ms - clock.monotonicNow())
+          const isBusy = batch.isCaughtUp && batch.events >= BUSY_BATCH_EVENTS
+          await this.#alone(() => {
+            this.#fold(batch, database, projectors)
+            this.#write(database, projectors, isBusy ? this.#due([...projectors.keys()]) : EVERY_PROJECTION)
+          })
           if (signal.aborted) break
+          if (batch.last === undefined || !batch.isCaughtUp) continue
           // Rows of events that come one by one cost several times what rows of many cost that are written together.
-          const restMs = nextAt - clock.monotonicNow()
-          if (batch.last === undefined || !batch.isCaughtUp || restMs <= 0) continue
-          if (batch.events < BUSY_BATCH_EVENTS) await moves.restUnlessWanted(restMs, signal)
-          else await sleep(clock, restMs, signal).catch(() => {})
+          if (isBusy) await sleep(clock, leftMs(settings.projectionBatchMs), signal).catch(() => {})
+          await moves.restUnlessWanted(leftMs(settings.projectionRestMs), signal)
         }
+        await this.#alone(() => this.#write(database, projectors, EVERY_PROJECTION))
       }
     } catch (error) {
       // The swap to a new build takes the checkpoint away: what stands there now is looked at again.
@@ -213,18 +228,45 @@ export class Follower {
     return true
   }
 
-  /** All in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
+  /** In memory. Whatever is thrown, these projectors are used no more. */
   #fold({ items, last }: LogBatch, database: ReadDatabase, projectors: Map<string, Projector>): void {
     this.#health.trouble = undefined
     if (last === undefined) return
+    // A projection that stops here has the rows of all that came before.
+    if (items.some(({ type }) => type === 'undecodable')) this.#write(database, projectors, EVERY_PROJECTION)
+    // One moment of the file for all that is read of it.
     database.transaction(() => {
       for (const [name, projector] of projectors) {
         try {
-          projector.project(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
+          projector.fold(items, { ...projector.checkpoint, ...last }, this.#parts.clock.now())
         } catch (error) {
           this.#stopAtUnknown(error, name, projectors)
         }
       }
+    })
+  }
+
+  /**
+   * Of which projections rows are written now that many come. While some are waited for, those, and one of the others by turns:
+   * whoever waits for rows does not wait for all the others as well.
+   */
+  #due(projections: readonly string[]): (projection: string) => boolean {
+    const { moves, clock } = this.#parts
+    const isWanted = moves.wanted()
+    const now = clock.monotonicNow()
+    if (projections.some(isWanted)) this.#wantedAt = now
+    if (now - this.#wantedAt > WAITED_FOR_MS) return EVERY_PROJECTION
+    const next = projections[this.#turns++ % projections.length]
+    return (projection) => projection === next || isWanted(projection)
+  }
+
+  /** What was folded, all in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
+  #write(database: ReadDatabase, projectors: Map<string, Projector>, isAsked: (projection: string) => boolean): void {
+    const folded = [...projectors].filter(([name, projector]) => projector.isFolded && isAsked(name))
+    if (folded.length === 0) return
+    this.#isAtRest = false
+    database.transaction(() => {
+      for (const [, projector] of folded) projector.commit(this.#parts.clock.now())
     })
     this.#parts.moves.moved()
   }
@@ -239,7 +281,7 @@ export class Follower {
       if (projector !== undefined && parked !== undefined) {
         if (order.wanted === 'discard') {
           orders.discarded(projector.generation, parked, order.reason, clock.now())
-          projector.discard(order.stream)
+          projector.discard(order.stream, clock.now())
         }
         await this.#resume(projector, order.stream, projectors, signal)
       }

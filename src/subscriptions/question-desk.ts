@@ -71,7 +71,7 @@ export class QuestionDesk {
         const message = `The rows of '${question.projection}' stand at position ${given.position}, and ${atLeast} was not reached within ${timeoutMs} ms.`
         throw new ReadSideError('read_model_behind', message, { position: given.position, atLeast })
       }
-      await moves.untilMoved(seen, Math.min(pollMs, leftMs))
+      await moves.untilMoved(question.projection, seen, Math.min(pollMs, leftMs))
     }
   }
 

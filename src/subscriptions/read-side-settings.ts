@@ -3,6 +3,7 @@ export interface ReadSideSettings {
   readonly projectionBatchEventsMax: number
   readonly projectionBatchBytesMax: number
   readonly projectionBatchMs: number
+  readonly projectionRestMs: number
   readonly rebuildBatchEventsMax: number
   readonly logPollMs: number
   readonly questionTimeoutMs: number

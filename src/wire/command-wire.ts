@@ -64,9 +64,11 @@ export const batchAnswerSchema = z
 export type BatchAnswer = Readonly<z.infer<typeof batchAnswerSchema>>
 
 export function answerOnWire({ position, operationId, ...answer }: CommandAnswer): WireAnswer {
-  const identified = operationId === undefined ? answer : { id: operationId, ...answer }
+  const text = String(position)
   // Plain data all through: what is read-only here is only written there.
-  return { ...identified, position: String(position) } as WireAnswer
+  return (
+    operationId === undefined ? { ...answer, position: text } : { id: operationId, ...answer, position: text }
+  ) as WireAnswer
 }
 
 /** The answer to a refusal that is none to its sender: all is so already, or can no longer matter. */
@@ -77,14 +79,15 @@ export function unchangedOnWire({ code, message, facts }: Rejection, answer: Com
 /** What a door promises of a command, from what came over the wire: an idempotent refusal is one again. */
 export function resultFromWire(answer: WireAnswer): CommandResult {
   const { position, id, unchanged, ...rest } = answer
-  const place = { revision: answer.revision, position: BigInt(position) }
+  const place = BigInt(position)
   if (unchanged !== undefined) {
     const { code, message, facts } = unchanged
-    return { type: 'refused', rejection: { code, message, facts, idempotent: true } as Rejection, place }
+    const rejection = { code, message, facts, idempotent: true } as Rejection
+    return { type: 'refused', rejection, place: { revision: answer.revision, position: place } }
   }
-  const identified = id === undefined ? rest : { ...rest, operationId: id }
+  const told = id === undefined ? { ...rest, position: place } : { ...rest, operationId: id, position: place }
   // The server's word for it; members that it added are carried along.
-  return { type: 'answered', answer: { ...identified, ...place } as CommandAnswer }
+  return { type: 'answered', answer: told as CommandAnswer }
 }
 
 export function refusalFromWire(problem: Problem): CommandResult {

@@ -166,6 +166,49 @@ describe('a body', () => {
     await assertUntouched(server, end)
   })
 
+  test('that asks for outcomes and is poisoned or no list is refused, and what can be no name is nobody', async () => {
+    const server = await served()
+    const { url, node } = server
+    await server.post(`${OWNER}/operations`, { kind: 'k', id: 'a' })
+    const end = await node.store.end()
+    const asked = (body: string, accept: string) => {
+      const headers = { 'content-type': 'application/json', accept, prefer: 'wait=0' }
+      return fetch(`${url}/v1/operations:outcomes`, { method: 'POST', headers, body })
+    }
+    const bodies = [
+      '{"operations":[]}',
+      '{"operations":{"id":"a"}}',
+      '{"operations":["a"]}',
+      '{"operations":[null]}',
+      '{"operations":[{"id":7}]}',
+      '{"operations":[{"id":"a","__proto__":{"owner":"o"}}]}',
+      '{"operations":[{"id":"a","constructor":{}}]}',
+      '{"operations":[{"owner":"o"}]}',
+      '{"operations":[{"id":"a"}],"workspace":"w"}',
+      '[{"id":"a"}]',
+      'null',
+      '{',
+    ]
+    const nobody = ['', '\\u0000', '../o', 'a:claim', '__proto__', '\\ud800', 'data: x\\n\\n', 'x'.repeat(5_000)]
+    for (const accept of ['application/json', 'text/event-stream']) {
+      for (const body of bodies) {
+        const { status } = await asked(body, accept)
+        expect({ accept, body, status }).toEqual({ accept, body, status: 400 })
+      }
+      const names = nobody.flatMap((name) => [
+        `{"workspace":"w","owner":"o","id":"${name}"}`,
+        `{"workspace":"w","owner":"${name}","id":"a"}`,
+        `{"workspace":"${name}","owner":"o","id":"a"}`,
+      ])
+      const answered = await asked(`{"operations":[${names}]}`, accept)
+      expect(answered.status).toBe(200)
+      const told = [...(await answered.text()).matchAll(/"code":"(\w+)"/g)].map(([, code]) => code)
+      expect(told.length).toBe(names.length)
+      expect(new Set(told)).toEqual(new Set(['not_found']))
+    }
+    await assertUntouched(server, end)
+  })
+
   test('for many values at once stays within its bounds', async () => {
     const { post } = await served()
     const members = { mode: 'all', ids: Array.from({ length: 10_001 }, (_, i) => String(i)) }

@@ -65,8 +65,24 @@ describe('what has ended leaves the index', () => {
     pass(index, keep, 500)
     forgetStories(history.projector, pass(index, keep, 501).deleted, 501)
     expect(history.ask((session) => storyAsked(session, { stream: STREAM, number: 1 }))).toEqual([])
-    const rows = history.database.connection.prepare('SELECT count(*) FROM "operation-story-parts.1"').pluck().get()
+    const rows = history.database.connection.prepare('SELECT count(*) FROM "operation-stories.1"').pluck().get()
     expect(rows).toBe(2)
+  })
+
+  test('D9: and the whole of a long story', () => {
+    using history = followed(OPERATION_HISTORY)
+    const reports = Array.from({ length: 200 }, (_, i) => ({
+      ...registered(i + 2, 'k', STREAM, i + 1),
+      event: { type: 'ProgressReported', facts: { id: 'id-1', number: 0, reports: 1 }, content: {} } as const,
+    }))
+    history.project([registered(1, 'k', STREAM, 0), ...reports])
+    const rows = () =>
+      ['operation-stories', 'operation-story-parts'].map((table) =>
+        history.database.connection.prepare(`SELECT count(*) FROM "${table}.1"`).pluck().get(),
+      )
+    expect(rows()).toEqual([1, 3])
+    forgetStories(history.projector, [{ stream: STREAM, number: 0 }], 501)
+    expect(rows()).toEqual([0, 0])
   })
 
   test('a late report that contradicts what was deleted is passed by', () => {

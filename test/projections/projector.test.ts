@@ -180,16 +180,30 @@ describe('an event that a rule cannot make sense of', () => {
     const backlog = items(...events.slice(1, 3))
     expect(projector.resume('registry-default/b', backlog, true, 8)).toBe(false)
     expect(projector.parked).toMatchObject([{ revision: 0, tries: 1 }])
-    projector.discard('registry-default/b')
+    projector.discard('registry-default/b', 8)
     expect(projector.resume('registry-default/b', backlog, true, 9)).toBe(true)
     expect(database.parked(projector.generation)).toEqual([])
     expect(stored().answer.tallies).toEqual([{ kind: 'a', registered: 3 }])
   })
 
+  test.each([
+    ['amends rows', (projector: Projector) => projector.amend(() => {}, 8)],
+    ['resumes a stream', (projector: Projector) => projector.resume('registry-default/b', [], false, 8)],
+    ['discards an event', (projector: Projector) => projector.discard('registry-default/b', 8)],
+  ])('D3: has committed all that it was given in memory when it %s', (_, change) => {
+    const projector = follower()
+    projector.fold(items(...events), at(4), 7)
+    expect(stored()).toEqual({ answer: { tallies: [], names: [] }, checkpoint: START })
+    change(projector)
+    expect(stored().checkpoint).toEqual(at(4))
+    expect(stored().answer.tallies).toEqual([{ kind: 'a', registered: 2 }])
+    expect(database.parked(projector.generation)).toEqual(projector.parked)
+  })
+
   test('D3: a stream is resumed part by part', () => {
     const projector = follower()
     projector.project(items(...events), at(4), 7)
-    projector.discard('registry-default/b')
+    projector.discard('registry-default/b', 8)
     expect(projector.resume('registry-default/b', items(...events.slice(2, 3)), false, 8)).toBe(false)
     expect(projector.parked).toMatchObject([{ revision: 2 }])
     expect(projector.resume('registry-default/b', [], true, 9)).toBe(true)

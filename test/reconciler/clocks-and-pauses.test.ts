@@ -221,13 +221,13 @@ describe('a restart', () => {
   test('every staleAfter/2 for a day still ends who is gone, one after the other, and nobody else', async () => {
     const clock = new HandMovedClock()
     const location = testLog()
-    let rig: Rig | undefined = await openRig({ clock }, location)
+    let rig: Rig | undefined = await openRig({ clock, settings: LONG_SETTINGS }, location)
     const alive = new Worker(() => rig, 'alive', await rig.running('alive', { policy: LONG }))
     let ended = 0
     let goneSince = clock.now()
     await rig.running('gone-0', { policy: LONG })
     for (let cycle = 0; cycle < DAY / (LONG.staleAfterMs / 2); cycle++) {
-      rig ??= await openRig({ clock }, location)
+      rig ??= await openRig({ clock, settings: LONG_SETTINGS }, location)
       rig.node.reconciler.start()
       for (let beats = 0; beats < 5; beats++) {
         await alive.beat()
@@ -247,7 +247,7 @@ describe('a restart', () => {
     }
     // 5 hours of silence, one away, two heartbeats of 20 minutes: seen at the end of a cycle of two hours.
     expect(ended).toBe(DAY / (8 * HOUR))
-    const last = await openRig({ clock }, location)
+    const last = await openRig({ clock, settings: LONG_SETTINGS }, location)
     expect((await last.get('alive')).status).toBe('running')
     expect(alive.isRefused).toBe(false)
   }, 120_000)
@@ -261,6 +261,9 @@ const LONG = {
   lateAfterMs: 2 * HOUR,
   staleAfterMs: 4 * HOUR,
 }
+
+/** Often enough for such policies: by what is meant for seconds, the day would be 14,000 looks of the reconciler and the hearing. */
+const LONG_SETTINGS = { reconcileSweepMs: MINUTE, aliveMarkMs: MINUTE }
 
 describe('5,000 workers cut off at once', () => {
   test('are held by the breaker, whole, and come back; those that do not are released', async () => {

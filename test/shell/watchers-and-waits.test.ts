@@ -20,6 +20,37 @@ describe('watchers', () => {
     expect(await shell.snapshot(OWNER, 'a')).toMatchObject({ watchers: 0 })
   })
 
+  test('of many operations at once are told by place, once, until they leave; what is lost is told as lost', async () => {
+    const shell = openShell({ limits: { maxCompleted: 1 } })
+    const done = async (id: string, leaseEpoch: number) =>
+      answered(shell, { type: 'CompleteOperation', id, leaseEpoch, result: { n: 1 } })
+    for (const id of ['gone', 'kept']) await done(id, await running(shell, id))
+    const a = await running(shell, 'a')
+    await running(shell, 'b')
+    const ids = ['a', 'gone', 'nobody', 'kept', 'a', 'b']
+    const watch = async (signal: AbortSignal) => {
+      const told: unknown[][] = ids.map(() => [])
+      await shell.watchOutcomes(OWNER, ids, (place, one) => told[place]?.push(one), signal)
+      return told
+    }
+    const left = new AbortController()
+    const leaving = await watch(left.signal)
+    const staying = await watch(new AbortController().signal)
+    expect(await shell.snapshot(OWNER, 'a')).toMatchObject({ watchers: 4 })
+    left.abort()
+    expect(await shell.snapshot(OWNER, 'a')).toMatchObject({ watchers: 2 })
+    const ended = { type: 'answered', answer: { status: 'completed', outcome: COMPLETED } }
+    const unknown = { type: 'refused', rejection: expect.objectContaining({ code: 'not_found' }) }
+    expect(leaving).toEqual([[], [ended], [unknown], [ended], [], []])
+    await done('a', a)
+    expect(staying).toEqual([[ended], [ended], [unknown], [ended], [ended], []])
+    await shell.close()
+    const lost = { type: 'lost', error: expect.objectContaining({ name: 'ChannelClosed' }) }
+    expect(staying).toEqual([[ended], [ended], [unknown], [ended], [ended], [lost]])
+    expect(leaving).toEqual([[], [ended], [unknown], [ended], [], []])
+    await expect(watch(new AbortController().signal)).rejects.toMatchObject({ name: 'ChannelClosed' })
+  })
+
   test('of an evicted operation are told its outcome from the log', async () => {
     const shell = openShell({ limits: { maxCompleted: 1 } })
     for (const id of ['a', 'b', 'c']) {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { livenessQuestion } from '../../src/app/read-side-of-node.ts'
 import { RowMoves } from '../../src/subscriptions/row-moves.ts'
 import { freshFolder, openedNode, register, TALLIES_QUESTION, tallies } from './support/read-side-node.ts'
 
@@ -20,7 +21,7 @@ test('a rest ends as soon as somebody waits for rows', async () => {
   })
   await new Promise((resolve) => setImmediate(resolve))
   expect(isOver).toBe(false)
-  const waiting = asker.untilMoved(asker.moves, LONG_MS)
+  const waiting = asker.untilMoved('rows', asker.moves, LONG_MS)
   await rest
   follower.moved()
   await waiting
@@ -28,15 +29,25 @@ test('a rest ends as soon as somebody waits for rows', async () => {
 
 test('whoever began to wait before the rest keeps it from beginning, once', async () => {
   const { follower, asker } = following()
-  const waiting = asker.untilMoved(asker.moves, LONG_MS)
+  const waiting = asker.untilMoved('rows', asker.moves, LONG_MS)
   await follower.restUnlessWanted(LONG_MS, NEVER)
   const seen = asker.moves
   follower.moved()
   await waiting
   expect(asker.moves).toBe(seen + 1)
-  await asker.untilMoved(seen, LONG_MS)
+  await asker.untilMoved('rows', seen, LONG_MS)
   await follower.restUnlessWanted(LONG_MS, NEVER)
   await follower.restUnlessWanted(1, NEVER)
+})
+
+test('whoever follows hears whose rows are waited for, once', async () => {
+  const { follower, asker } = following()
+  const waiting = [asker.untilMoved('one', asker.moves, LONG_MS), asker.untilMoved('two', asker.moves, LONG_MS)]
+  const isWanted = follower.wanted()
+  expect(['one', 'two', 'three'].filter(isWanted)).toEqual(['one', 'two'])
+  expect(['one', 'two', 'three'].filter(follower.wanted())).toEqual([])
+  follower.moved()
+  await Promise.all(waiting)
 })
 
 test('a rest ends when whoever rests is to stop', async () => {
@@ -68,4 +79,17 @@ test('where many events come rows are gathered, whoever waits', async () => {
   const position = await register(node, 'a', 'last', 'k')
   const asked = node.readSide.ask(TALLIES_QUESTION, [], { atLeast: position, timeoutMs: 200 })
   await expect(asked).rejects.toMatchObject({ code: 'read_model_behind' })
+})
+
+test('where many events come rows that nobody waits for are gathered for longer, and are there as soon as they are asked for', async () => {
+  const node = await openedNode(path.join(freshFolder(), 'verdict.db'), { settings: { projectionRestMs: LONG_MS } })
+  await tallies(node, await register(node, 'a', 'first', 'k'))
+  for (let round = 1; round <= 3; round++) {
+    const all = Array.from({ length: 150 }, (_, i) => register(node, 'a', `id-${round}-${i}`, 'k'))
+    const last = (await Promise.all(all)).at(-1)
+    expect(await tallies(node, last)).toEqual({ k: 1 + round * 150 })
+    const asked = { atLeast: last, timeoutMs: LONG_MS }
+    const { answer } = await node.readSide.ask(livenessQuestion('activeByKindAsked'), [], asked)
+    expect(answer).toEqual(new Map([['k', 1 + round * 150]]))
+  }
 })

@@ -6,7 +6,9 @@ const options = JSON.parse(rest[0] ?? '{}') as object
 const server = await serveVerdict(location, {
   port: Number(port),
   settings: { logLevel: 'silent' },
+  // Threads that nobody asks anything would be most of what a test takes.
   readModels: { follow: 'when_asked' },
+  webhooks: undefined,
   ...options,
 })
 process.stdout.write(`${server.url}\n`)

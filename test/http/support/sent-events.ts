@@ -20,12 +20,16 @@ export async function streamOf(
   url: string,
   path: string,
   headers: Readonly<Record<string, string>> = {},
+  body?: unknown,
 ): Promise<SentEvents> {
   const left = new AbortController()
   onTestFinished(() => left.abort())
+  const posted = { method: 'POST', body: JSON.stringify(body) }
+  const type = { 'content-type': 'application/json' }
   const response = await fetch(url + path, {
-    headers: { accept: 'text/event-stream', ...headers },
+    headers: { accept: 'text/event-stream', ...(body === undefined ? {} : type), ...headers },
     signal: left.signal,
+    ...(body === undefined ? {} : posted),
   })
   const arrived: SentEvent[] = []
   let comments = 0

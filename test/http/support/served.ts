@@ -26,7 +26,8 @@ export interface Served extends ServedVerdict {
 export async function served(options: ServeOptions & { readonly location?: string } = {}): Promise<Served> {
   const { location = 'memory:', ...rest } = options
   // Threads that nobody asks anything would be most of what a test takes.
-  const quiet = { settings: { logLevel: 'silent' as const }, readModels: { follow: 'when_asked' as const } }
+  const threads = { readModels: { follow: 'when_asked' as const }, webhooks: undefined }
+  const quiet = { settings: { logLevel: 'silent' as const }, ...threads }
   const server = await serveVerdict(location, { port: 0, ...quiet, ...rest })
   onTestFinished(() => server.close())
   const ask = async (method: string, path: string, { body, headers = {}, signal }: Asked = {}): Promise<Answered> => {
