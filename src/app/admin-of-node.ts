@@ -41,17 +41,38 @@ export function adminOf(
     }
     recording = undefined
   }
+  const pageBehind = async (after: number, limit: number) => {
+    const events = []
+    // One more tells whether there is more.
+    for await (const stored of store.readStream(ADMIN_STREAM, { from: after + 1, limit: limit + 1 })) {
+      const { revision, position, hash } = stored
+      const { event, metadata } = decodeLogEvent(stored)
+      events.push({ revision, position: String(position), hash, ...event, metadata })
+    }
+    const page = events.slice(0, limit)
+    return { events: page, nextAfter: page.at(-1)?.revision ?? after, isCaughtUp: events.length <= limit }
+  }
   return {
-    async events(after, limit) {
-      const events = []
-      // One more tells whether there is more.
-      for await (const stored of store.readStream(ADMIN_STREAM, { from: after + 1, limit: limit + 1 })) {
-        const { revision, position, hash } = stored
-        const { event, metadata } = decodeLogEvent(stored)
-        events.push({ revision, position: String(position), hash, ...event, metadata })
+    async events(after, limit, over) {
+      if (over === undefined) return pageBehind(after, limit)
+      let wake = () => {}
+      const end = () => wake()
+      const stop = admin.onMore(end)
+      over.addEventListener('abort', end, { once: true })
+      try {
+        for (;;) {
+          // Listened to before reading: what comes meanwhile is read next.
+          const more = new Promise<void>((resolve) => {
+            wake = resolve
+          })
+          const page = await pageBehind(after, limit)
+          if (page.events.length > 0 || over.aborted) return page
+          await more
+        }
+      } finally {
+        stop()
+        over.removeEventListener('abort', end)
       }
-      const page = events.slice(0, limit)
-      return { events: page, nextAfter: page.at(-1)?.revision ?? after, isCaughtUp: events.length <= limit }
     },
     denied: (denied) => record.denied(denied),
     keysSeen(keys) {

@@ -21,14 +21,17 @@ export const ADMIN_ENDPOINTS: readonly Endpoint[] = [
     id: 'getAdminEvents',
     tag: 'Admin',
     summary: 'The chained record of what is about no owner: orders, keys, denied actions; oldest first',
+    description: 'With `Prefer: wait` as soon as there is something.',
     right: 'audit',
+    isWaiting: true,
     query,
     answers: { 200: { description: 'A page, and how to get the next.', schema: adminEventsSchema } },
     refusals: ['store_unavailable'],
-    handle: async ({ principal, query: given }, { adminEvents }) => {
-      assertEverywhere(principal, 'audit')
-      const { after = -1, limit = PAGE_EVENTS } = given as z.infer<typeof query>
-      return ok(await adminEvents(after, Math.min(Math.max(limit, 1), PAGE_EVENTS_MAX)))
+    handle: async (call, { adminEvents, polls }) => {
+      assertEverywhere(call.principal, 'audit')
+      const { after = -1, limit = PAGE_EVENTS } = call.query as z.infer<typeof query>
+      const count = Math.min(Math.max(limit, 1), PAGE_EVENTS_MAX)
+      return ok(await polls.during(call, (over) => adminEvents(after, count, over)))
     },
   },
 ]

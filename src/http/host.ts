@@ -36,8 +36,8 @@ export interface Host {
   readonly polls: LongPolls
   readonly events: LiveEvents
   readonly reconciler: ReconcilerPort
-  /** Events of the admin stream behind a revision, oldest first. */
-  readonly adminEvents: (after: number, limit: number) => Promise<WireAdminEvents>
+  /** Events of the admin stream behind a revision, oldest first; given a signal, as soon as there is one, or when it aborts. */
+  readonly adminEvents: (after: number, limit: number, over: AbortSignal | undefined) => Promise<WireAdminEvents>
   readonly denials: Pick<DeniedActions, 'note'>
   readonly streams: EventStreams
   readonly outcomes: WaitedOutcomes

@@ -37,6 +37,7 @@ export class AdminStream {
   #revision = -1
   #hash = ''
   #turn: Promise<unknown> = Promise.resolve()
+  readonly #listeners = new Set<() => void>()
 
   constructor(parts: AdminStreamParts) {
     this.#parts = parts
@@ -77,7 +78,19 @@ export class AdminStream {
     })
   }
 
+  /** The same, and also when this one has read on. */
+  onMore(listener: () => void): () => void {
+    const own = () => listener()
+    const stop = this.onOthers(own)
+    this.#listeners.add(own)
+    return () => {
+      stop()
+      this.#listeners.delete(own)
+    }
+  }
+
   async #readOn(): Promise<void> {
+    const before = this.#revision
     const from = Math.min(this.#revision, ...this.#folds.map(({ revision }) => revision)) + 1
     for await (const stored of this.#parts.store.readStream(ADMIN_STREAM, { from })) {
       const { revision, hash } = stored
@@ -90,6 +103,7 @@ export class AdminStream {
       this.#revision = revision
       this.#hash = hash
     }
+    if (this.#revision > before) for (const listener of this.#listeners) listener()
   }
 
   #append(entries: readonly AdminEntry[]) {

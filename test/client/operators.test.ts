@@ -1,5 +1,5 @@
 /** What operators and auditors ask of a server with the client: its reconciler, and what is on record. */
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { connectVerdict } from '../../src/client/connect.ts'
 import type { AdminEvent } from '../../src/client/http-operators.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
@@ -101,6 +101,25 @@ describe('what is on record', () => {
       ])
     },
   )
+
+  test('is waited for by one request, which is answered when there is something', BOUND, async () => {
+    const { url } = await served({ reconciler: false })
+    const asked: string[] = []
+    const counting: typeof fetch = (input, init) => {
+      asked.push(String(input))
+      return fetch(input, init)
+    }
+    const verdict = connectVerdict(url, { log: new RecordingLog(), fetch: counting })
+    onTestFinished(() => verdict.close({ grace: 0 }))
+    const events = verdict.adminEvents()
+    expect((await events.next()).value).toMatchObject({ type: 'LogOpened' })
+    const next = events.next()
+    await vi.waitFor(() => expect(asked.length).toBe(2), { timeout: 30_000 })
+    await verdict.reconciler.changeMode('export', 'off', { reason: 'r' })
+    expect((await next).value).toMatchObject({ type: 'ReconcilerModeChanged', revision: 1 })
+    await events.return?.()
+    expect(asked.filter((one) => one.includes('/v1/admin/events')).length).toBe(2)
+  })
 
   test('is left while it is waited for, and an aborted signal throws its reason', BOUND, async () => {
     const { verdict } = await connected()
