@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
+import { freshSeed } from '../support/fresh-seed.ts'
 import { needs } from '../support/needs.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { lookAtCopy } from './support/copied-log.ts'
@@ -9,8 +10,6 @@ import { crashPoint } from './support/crash-points.ts'
 import { crashRound } from './support/crash-round.ts'
 import { type Answer, Told } from './support/told.ts'
 import { toldFaults } from './support/told-check.ts'
-
-const SEED = Number(process.env.VERDICT_CRASH_SEED ?? Date.now() % 2 ** 31)
 
 /** Every other point, and more of each: npm run crash. */
 describe.skipIf(!needs('strace'))('a server that is killed while clients are at work', () => {
@@ -21,10 +20,10 @@ describe.skipIf(!needs('strace'))('a server that is killed while clients are at 
       ...crashPoint(name),
       countMax: 10,
     }))
-    const report = await crashRound({ folder: freshFolder(), points, random: seededRandom(SEED) })
+    const random = seededRandom(freshSeed('VERDICT_CRASH_SEED'))
+    const report = await crashRound({ folder: freshFolder(), points, random })
     expect(
       report.lives.flatMap(({ point, count, faults }) => faults.map((fault) => `${point} ${count}: ${fault}`)),
-      `seed ${SEED}`,
     ).toEqual([])
     expect(report.lives.map(({ point, wasReached }) => [point, wasReached])).toEqual(
       [...points.map(({ name }) => name), 'end'].map((name) => [name, true]),

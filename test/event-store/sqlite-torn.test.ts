@@ -6,6 +6,7 @@ import { openSqliteStore } from '../../src/event-store/sqlite.ts'
 import { connect } from '../../src/event-store/sqlite-file.ts'
 import { commitsLost } from '../../src/event-store/sqlite-write-ahead.ts'
 import { chainedEvents } from '../support/chained-events.ts'
+import { freshSeed } from '../support/fresh-seed.ts'
 import { allOf, openedLog } from '../support/opened-log.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
@@ -13,7 +14,6 @@ import { seededRandom } from '../support/seeded-random.ts'
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 /** 1 cuts at every byte. */
 const STEP = Number(process.env.VERDICT_TORN_STEP ?? 97)
-const SEED = Number(process.env.VERDICT_TORN_SEED ?? Date.now() % 2 ** 31)
 const FLIPS = Math.ceil(24_400 / STEP)
 const PAGE = 4_096
 const FRAME_HEADER = 24
@@ -91,7 +91,7 @@ describe('a write-ahead log', () => {
   })
 
   test('that is damaged before its last commits is told and left as it is; in them it may pass for torn', () => {
-    const random = seededRandom(SEED)
+    const random = seededRandom(freshSeed('VERDICT_TORN_SEED'))
     const certain = acknowledged.at(-3)
     const last = acknowledged.at(-2)
     if (certain === undefined || last === undefined) throw new Error('there are more appends')
@@ -108,7 +108,7 @@ describe('a write-ahead log', () => {
       if (isTold && statSync(path.join(directory, 'opened.db-wal')).size !== writeAhead.length)
         wrong.push(`${at}: changed`)
     }
-    expect(wrong, `seed ${SEED}`).toEqual([])
+    expect(wrong).toEqual([])
   })
 
   test('that is written while it is read is not taken for damaged: what can’t be read is elsewhere at the next look', () => {
@@ -156,7 +156,7 @@ describe('a log that was closed', () => {
 
   test('of which a bit was flipped is told, or reads as it was', () => {
     const whole = readFileSync(path.join(directory, 'written.db'))
-    const random = seededRandom(SEED)
+    const random = seededRandom(freshSeed('VERDICT_TORN_SEED'))
     const wrong: string[] = []
     for (let flip = 0; flip < FLIPS; flip++) {
       const at = Math.floor(random() * whole.length)
@@ -166,6 +166,6 @@ describe('a log that was closed', () => {
       if (!isTold && JSON.stringify(found) !== JSON.stringify(ids))
         wrong.push(`bit ${bit} of byte ${at}: ${told(found)}`)
     }
-    expect(wrong, `seed ${SEED}`).toEqual([])
+    expect(wrong).toEqual([])
   })
 })

@@ -67,8 +67,16 @@ export function explore(
 ): Figures {
   const opening = { registryId: 'r', digestKey: '0'.repeat(64), limits: { ...DEFAULT_LIMITS, ...alphabet.limits } }
   const first: Found = { state: EMPTY_REGISTRY, parent: undefined, events: [], depth: 0 }
-  const nameOf = (state: RegistryState) => keyOf(state, alphabet.idsAreAlike === true)
-  const seen = new Set([nameOf(first.state)])
+  const seen = new Set<string>()
+  const isNew = (state: RegistryState) => {
+    const { name, otherName } = namesOf(state)
+    if (seen.has(name)) return false
+    seen.add(name)
+    // Where the ids are names as well, whoever calls the two operations the other way round comes to the same state.
+    if (alphabet.idsAreAlike) seen.add(otherName())
+    return true
+  }
+  isNew(first.state)
   const queue: Found[] = [first]
   const stamps = new Map<string, Pick<StampedCommand, 'digest' | 'resolved'>>()
   let states = 0
@@ -76,8 +84,8 @@ export function explore(
   let refusals = 0
   let depth = 0
   for (const found of queue) {
-    check(found, [...stateBreaches(found.state), ...historyBreaches(historyOf(found), found.state)])
     const plain = JSON.stringify(plainOf(found.state))
+    check(found, [...stateBreaches(found.state), ...historyBreaches(historyOf(found), found.state, plain)])
     if (found.depth === depthMax) continue
     const restored = states++ % STATES_PER_SNAPSHOT === 0 ? registryOf(JSON.parse(plain)) : undefined
     const sendable = alphabet.commands(found.state).map((sent) => ({ sent, text: JSON.stringify(sent) }))
@@ -125,16 +133,14 @@ export function explore(
         check(found, stepBreaches(before, recorded, stepped.effects, state), recorded)
       }
       if (!alphabet.changesLimits) check(found, boundBreaches(state), events.at(-1))
-      const key = nameOf(state)
-      if (seen.has(key)) continue
-      seen.add(key)
+      if (!isNew(state)) continue
       depth = found.depth + 1
       queue.push({ state, parent: found, events, depth })
     }
     // Nothing that was decided or folded on top of it may have changed it.
     if (JSON.stringify(plainOf(found.state)) !== plain) check(found, ['it changed under what was decided on it'])
   }
-  return { states: seen.size, transitions, refusals, depth }
+  return { states: queue.length, transitions, refusals, depth }
 }
 
 function stampOf(
@@ -175,8 +181,8 @@ function mirrored(json: string): string {
   return json.replaceAll(/"([ab])"/g, (_, id) => (id === 'a' ? '"b"' : '"a"'))
 }
 
-/** The state without its names; where the ids are such names, the smaller of both ways to call the two operations. */
-function keyOf(state: RegistryState, idsMaySwap: boolean): string {
+/** The state without its names, and with each of the two operations called by the other's id. */
+function namesOf(state: RegistryState): { readonly name: string; readonly otherName: () => string } {
   const plain = plainOf(state)
   const ranks = new Map<number, number>()
   const sequences = new Map<number, number>()
@@ -278,8 +284,5 @@ function keyOf(state: RegistryState, idsMaySwap: boolean): string {
       ]),
     ])
   }
-  const one = named(false)
-  if (!idsMaySwap) return one
-  const other = named(true)
-  return one < other ? one : other
+  return { name: named(false), otherName: () => named(true) }
 }

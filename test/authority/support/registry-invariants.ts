@@ -107,10 +107,13 @@ export function boundBreaches(state: RegistryState): readonly string[] {
   return bounds.filter(([, size, max]) => size > max).map(([what, size, max]) => `${size} ${what}, at most ${max}`)
 }
 
-/** What must hold of a history beside: it leads to the state, and no fact about an end stands in it twice. */
-export function historyBreaches(history: readonly RecordedEvent[], state: RegistryState): readonly string[] {
+/** What must hold of a history beside: it leads to the state (`plain`, as it is written), and no fact about an end stands in it twice. */
+export function historyBreaches(
+  history: readonly RecordedEvent[],
+  state: RegistryState,
+  plain: string = JSON.stringify(plainOf(state)),
+): readonly string[] {
   const breaches: string[] = []
-  const plain = JSON.stringify(plainOf(state))
   if (JSON.stringify(plainOf(fold(EMPTY_REGISTRY, history))) !== plain) breaches.push('its events do not fold to it')
   const restored = registryOf(JSON.parse(plain))
   if (JSON.stringify(plainOf(restored)) !== plain) breaches.push('its snapshot does not restore it')
