@@ -23,7 +23,7 @@ export interface BenchServerOptions {
 }
 
 export async function benchServer(
-  kind: 'verdict' | 'echo',
+  kind: 'verdict' | 'echo' | 'durable-echo',
   { file, isFollowing = false }: BenchServerOptions = {},
 ): Promise<BenchServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-bench-'))

@@ -24,6 +24,12 @@ const SINGLES_S = 3
 const WARM_UP = { timesCommands: 2, singlesS: 6 }
 /** Product and floor take turns, because machines change; figures are medians, ratios those of the rounds. */
 const ROUNDS = 3
+type Echo = 'echo' | 'durable-echo'
+/** A bare one, and one that has each request on disk before it answers. */
+const ECHOES: readonly { readonly kind: Echo; readonly name: string }[] = [
+  { kind: 'echo', name: 'bare fastify echo' },
+  { kind: 'durable-echo', name: 'fastify echo with one durable commit per batch' },
+]
 const AIM_THROUGH_SDK = { ratioMin: 0.5 }
 const AIM_OF_SINGLES = { ratioMin: 0.6 }
 
@@ -41,23 +47,30 @@ export async function http(): Promise<BenchReport> {
     const inFlight = Number(key)
     rows.push({
       case: `W1 through the SDK, ${inFlight} in flight, floor: in process`,
-      ...(await rounds(() => throughSdk(inFlight, commands))),
+      ...medians(await rounds(() => throughSdk(inFlight, commands))),
       ...(inFlight === 256 ? { aim: AIM_THROUGH_SDK } : {}),
     })
   }
   for (const connections of CONNECTIONS) {
-    rows.push({
-      case: `one command per request, ${connections} connections, floor: bare fastify echo`,
-      ...(await rounds(() => oneByOne(connections))),
-      ...(connections === 256 ? { aim: AIM_OF_SINGLES } : {}),
-    })
+    const measured = await rounds(() => oneByOne(connections))
+    for (const floor of ECHOES) {
+      rows.push({
+        case: `one command per request, ${connections} connections, floor: ${floor.name}`,
+        ...medians(measured.map(({ rate, p50, p99, floors }) => ({ rate, p50, p99, floor: floors[floor.kind] }))),
+        ...(connections === 256 ? { aim: AIM_OF_SINGLES } : {}),
+      })
+    }
   }
   return { name: 'http', machine: machineFacts(), rows }
 }
 
-async function rounds(measure: () => Promise<Round>): Promise<Omit<BenchRow, 'case'>> {
-  const measured: Round[] = []
+async function rounds<T>(measure: () => Promise<T>): Promise<readonly T[]> {
+  const measured: T[] = []
   for (let i = 0; i < ROUNDS; i++) measured.push(await measure())
+  return measured
+}
+
+function medians(measured: readonly Round[]): Omit<BenchRow, 'case'> {
   const of = (figure: (round: Round) => number) => median(measured.map(figure))
   return {
     value: of(({ rate }) => rate),
@@ -107,14 +120,17 @@ export function benchDoor(url: string): HttpDoor {
   })
 }
 
-async function oneByOne(connections: number): Promise<Round> {
-  const echo = await singles('echo', connections)
+async function oneByOne(
+  connections: number,
+): Promise<Omit<Round, 'floor'> & { readonly floors: Readonly<Record<Echo, number>> }> {
+  const echo = (await singles('echo', connections)).rate
+  const durable = (await singles('durable-echo', connections)).rate
   const { latency, rate } = await singles('verdict', connections)
-  return { rate, floor: echo.rate, p50: latency.p50, p99: latency.p99 }
+  return { rate, floors: { echo, 'durable-echo': durable }, p50: latency.p50, p99: latency.p99 }
 }
 
 /** Each registers an operation of its own. */
-async function singles(kind: 'verdict' | 'echo', connections: number) {
+async function singles(kind: 'verdict' | Echo, connections: number) {
   const server = await benchServer(kind)
   const shoot = (duration: number) =>
     autocannon({
