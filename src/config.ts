@@ -2,6 +2,7 @@
  * Every number that someone may tune and that is not about kinds of operations: one place, a default, a unit in the name.
  * Checked before anything starts; a bad one stops the start with a sentence.
  */
+import { getHeapStatistics } from 'node:v8'
 import { z } from 'zod'
 
 const count = z.int().min(0)
@@ -22,8 +23,11 @@ export const settingsSchema = z.strictObject({
   /** For waits that name no deadline. */
   waitDeadlineMs: positive.default(HOUR),
   waitDeadlineMsMax: positive.default(7 * 24 * HOUR),
-  /** Bytes of registries in memory that nobody needs at the moment, by estimate. */
-  hotBytesMax: positive.default(256 * 1024 * 1024),
+  /**
+   * Bytes of registries in memory, by estimate, beyond which those that nobody needs at the moment are let go. Where more than that is in
+   * use all the time, most of the time goes into loading it again: by default a quarter of what Node gives the heap.
+   */
+  hotBytesMax: positive.default(() => Math.floor(getHeapStatistics().heap_size_limit / 4)),
   /** Events since the last snapshot that make a new one worth while when a registry is let go. */
   snapshotEvents: positive.default(1_000),
   /** Named cursors of one owner's completion feed. */
@@ -53,7 +57,7 @@ export const settingsSchema = z.strictObject({
    * From one write of a read model to the next, at least, where a hundred events come meanwhile: rows that are written together cost
    * much less. The first event after a pause waits for nothing.
    */
-  projectionBatchMs: ms.default(40),
+  projectionBatchMs: ms.default(25),
   /** The same while nobody of this process waits for its rows. */
   projectionRestMs: ms.default(200),
   rebuildBatchEventsMax: positive.default(5_000),
