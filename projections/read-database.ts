@@ -59,6 +59,11 @@ export class ReadDatabaseError extends Error {
   }
 }
 
+/** What the file says of itself is not what was written into it: it is to be built anew, as one that SQLite finds torn. */
+export class DamagedSchema extends Error {
+  override readonly name = 'DamagedSchema'
+}
+
 /** "VDRM": says whose file it is. */
 const APPLICATION_ID = 0x5644524d
 const FORMAT = 1
@@ -131,9 +136,21 @@ export function openReadDatabase(path: string): ReadDatabase {
     db.pragma('cache_size = -65536')
     db.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`)
     db.transaction(() => prepare(db, path)).immediate()
-    return new ReadDatabase(db)
+    return opened(db)
   } catch (error) {
     db.close()
+    throw error
+  }
+}
+
+/** The statements are ours and so are the tables: where one does not fit the other, a table is none of ours any more. */
+function opened(db: Database.Database): ReadDatabase {
+  try {
+    return new ReadDatabase(db)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_ERROR') {
+      throw new DamagedSchema(error.message, { cause: error })
+    }
     throw error
   }
 }
@@ -266,6 +283,21 @@ export class ReadDatabase {
     })
   }
 
+  /** Throws DamagedSchema where tables or indexes of a generation that serves are not those of its projection. */
+  assertAsDefined(projection: Projection, { generation }: Pick<Generation, 'generation'>): void {
+    for (const table of projection.tables) {
+      const name = physicalName(table, generation)
+      const found = this.#statements.definitions.all(name) as readonly (string | null)[]
+      const indexes = table.indexes.map((index) => indexDefinition(table, index, generation))
+      // Without those that SQLite makes for itself, which have none.
+      const told = found.filter((sql) => sql !== null).sort()
+      const defined = [tableDefinition(table, generation), ...indexes].sort()
+      if (told.length !== defined.length || told.some((sql, i) => sql !== defined[i])) {
+        throw new DamagedSchema(`the table '${name}' is not as '${projection.name}' defines it`)
+      }
+    }
+  }
+
   /**
    * What makes the indexes of a generation that was filled without them, step by step: each may take a while and holds the
    * right to write. A step that throws has done nothing, and may be taken again.
@@ -353,12 +385,8 @@ export class ReadDatabase {
     this.#db.close()
   }
 
-  #createIndex(table: TableLayout<unknown>, { name, columns, where }: TableIndex, generation: number): void {
-    const condition = where === undefined ? '' : ` WHERE ${where}`
-    this.#db.exec(
-      `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
-        `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`,
-    )
+  #createIndex(table: TableLayout<unknown>, index: TableIndex, generation: number): void {
+    this.#db.exec(indexDefinition(table, index, generation))
   }
 }
 
@@ -373,6 +401,18 @@ export function physicalIndexName(table: Pick<TableLayout<never>, 'name'>, index
 
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+function indexDefinition(
+  table: TableLayout<unknown>,
+  { name, columns, where }: TableIndex,
+  generation: number,
+): string {
+  const condition = where === undefined ? '' : ` WHERE ${where}`
+  return (
+    `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
+    `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`
+  )
 }
 
 function tableDefinition(table: TableLayout<unknown>, generation: number): string {
@@ -393,6 +433,7 @@ function liesInKeyOrder({ key, indexes }: TableLayout<unknown>): boolean {
 function statementsOf(db: Database.Database) {
   return {
     generations: db.prepare('SELECT * FROM generations ORDER BY projection, generation').safeIntegers(),
+    definitions: db.prepare('SELECT sql FROM sqlite_schema WHERE tbl_name = ?').pluck(),
     nextGeneration: db.prepare('UPDATE generation_numbers SET last = last + 1 RETURNING last'),
     tables: db.prepare('SELECT tables FROM generations WHERE projection = ? AND generation = ?'),
     insert: db.prepare('INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),

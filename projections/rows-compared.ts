@@ -35,21 +35,25 @@ export function comparedRows(table: ComparedLayout, served: TableAt, fresh: Tabl
   let rows = 0
   const left = rowsOf(table, served, stream)
   const right = rowsOf(table, fresh, stream)
-  let mine = left.next()
-  let theirs = right.next()
-  while (differences.length < DIFFERENCES_MAX && !(mine.done && theirs.done)) {
-    const order = mine.done ? 1 : theirs.done ? -1 : comparedKeys(mine.value, theirs.value, keyColumns)
-    const type = order < 0 ? 'unexpected' : order > 0 ? 'missing' : 'different'
-    const row = (order > 0 ? theirs.value : mine.value) as readonly SqlValue[] // one of them is there
-    rows++
-    if (order !== 0 || !isSame(mine.value as readonly SqlValue[], theirs.value as readonly SqlValue[])) {
-      differences.push({ table: table.name, key: row.slice(0, keyColumns), type })
+  try {
+    let mine = left.next()
+    let theirs = right.next()
+    while (differences.length < DIFFERENCES_MAX && !(mine.done && theirs.done)) {
+      const order = mine.done ? 1 : theirs.done ? -1 : comparedKeys(mine.value, theirs.value, keyColumns)
+      const type = order < 0 ? 'unexpected' : order > 0 ? 'missing' : 'different'
+      const row = (order > 0 ? theirs.value : mine.value) as readonly SqlValue[] // one of them is there
+      rows++
+      if (order !== 0 || !isSame(mine.value as readonly SqlValue[], theirs.value as readonly SqlValue[])) {
+        differences.push({ table: table.name, key: row.slice(0, keyColumns), type })
+      }
+      if (order <= 0) mine = left.next()
+      if (order >= 0) theirs = right.next()
     }
-    if (order <= 0) mine = left.next()
-    if (order >= 0) theirs = right.next()
+  } finally {
+    // Also where the file turns out to be damaged: nothing else runs on a connection that reads on.
+    left.return?.()
+    right.return?.()
   }
-  left.return?.()
-  right.return?.()
   return { rows, differences }
 }
 

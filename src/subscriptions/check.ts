@@ -61,7 +61,7 @@ export interface CheckReport {
 const WAIT_FOR_ROWS_MS_MAX = 30_000
 const WAIT_FOR_ROWS_MS = 20
 
-/** Throws ReadSideError `not_served`, `poison_event`, `read_model_behind`, and the signal's reason. */
+/** Throws ReadSideError `not_served`, `poison_event`, `read_model_behind`, DamagedSchema, and the signal's reason. */
 export async function check(parts: CheckParts): Promise<CheckReport> {
   const folder = mkdtempSync(path.join(tmpdir(), 'verdict-check-'))
   const fresh = openReadDatabase(path.join(folder, 'views.db'))
@@ -232,10 +232,14 @@ function comparedTables(
   return { rows, differences, tablesLeftOut }
 }
 
-function servingOf(database: ReadDatabase, { name, version }: Projection, logId: string): Generation {
+function servingOf(database: ReadDatabase, projection: Projection, logId: string): Generation {
+  const { name, version } = projection
   const serving = database.generations(name).find(({ standing }) => standing === 'serving')
-  if (serving !== undefined && serving.version === version && serving.checkpoint.logId === logId) return serving
-  throw new ReadSideError('not_served', `The read model '${name}' has no rows of version ${version} of this log.`)
+  if (serving === undefined || serving.version !== version || serving.checkpoint.logId !== logId) {
+    throw new ReadSideError('not_served', `The read model '${name}' has no rows of version ${version} of this log.`)
+  }
+  database.assertAsDefined(projection, serving)
+  return serving
 }
 
 /** Some of the streams that have rows, each as likely as any other. */

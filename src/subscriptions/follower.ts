@@ -203,7 +203,10 @@ export class Follower {
       else if (generation.version > version) {
         const message = `The rows of '${name}' are of version ${generation.version}, and this process knows version ${version}: run the version that built them.`
         this.#health.stopped.set(name, message)
-      } else projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park' }))
+      } else {
+        database.assertAsDefined(projection, generation)
+        projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park' }))
+      }
     }
     return { projectors, unbuilt }
   }

@@ -4,7 +4,13 @@
  */
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { isReadDatabase, openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
+import {
+  DamagedSchema,
+  isReadDatabase,
+  openReadDatabase,
+  type ReadDatabase,
+  ReadDatabaseError,
+} from '../../projections/read-database.ts'
 
 export interface ReadFile {
   readonly database: ReadDatabase
@@ -36,16 +42,20 @@ export function toldDamage({ message }: Error): string {
   return `The file of the read models was damaged (${message}) and is built anew.`
 }
 
-/** Takes a file of read models away; throws where its header does not say that it is one. */
+/** Takes a file of read models away; throws ReadDatabaseError where its header does not say that it is one. */
 export function removeReadFile(path: string): void {
   if (!isReadDatabase(path)) {
-    throw new Error(`'${path}' is damaged and does not say that it holds read models: delete it, or name another file.`)
+    throw new ReadDatabaseError(
+      'not_read_models',
+      `'${path}' is damaged and does not say that it holds read models: delete it, or name another file.`,
+    )
   }
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
 }
 
-/** What SQLite finds wrong with the bytes of a file. */
+/** What is wrong with the bytes of a file. */
 export function isDamage(error: unknown): error is Error {
+  if (error instanceof DamagedSchema) return true
   if (!(error instanceof Error) || error.name !== 'SqliteError' || !('code' in error)) return false
   return /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code))
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import Database from 'better-sqlite3'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { LIVENESS } from '../../projections/liveness.ts'
 import { OPERATION_HISTORY } from '../../projections/operation-history.ts'
@@ -97,6 +98,35 @@ describe('the file of the read models', () => {
     }
     const known = ['built anew', 'refused', 'same', 'told']
     expect([...outcomes].filter((one) => !known.includes(one))).toEqual([])
+  })
+
+  test.each([
+    ['a table', 'rates.*', '"queue_wait"', '"queue_wai7"'],
+    ['an index', 'operations.kind.*', 'status_since_at', 'status_since_ot'],
+    ['a table of its own', 'generations', 'standing', 'standinc'],
+  ])('in which the definition of %s was changed is built anew', async (_, name, word, other) => {
+    await begunLog()
+    const db = new Database(`${log}-views`)
+    db.unsafeMode()
+    db.pragma('writable_schema = ON')
+    const change = db.prepare(
+      'UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name GLOB ? AND instr(sql, ?) > 0',
+    )
+    expect(change.run(word, other, name, word)).toMatchObject({ changes: 1 })
+    db.close()
+    const verdict = await openedAt(log, { readModels: { follow: 'at_start' } })
+    const isRight = () => {
+      const views = new Database(`${log}-views`, { readonly: true })
+      try {
+        return views.prepare('SELECT 1 FROM sqlite_schema WHERE instr(sql, ?) > 0').get(other) === undefined
+      } finally {
+        views.close()
+      }
+    }
+    await expect.poll(isRight, PATIENCE).toBe(true)
+    await expect.poll(async () => (await verdict.operations.list()).operations.length, PATIENCE).toBe(12)
+    const told = await verdict.operations.list({ kinds: ['k'] })
+    expect(told.operations.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 'completed'))
   })
 })
 
