@@ -72,6 +72,8 @@ const BUSY_TIMEOUT_MS = 500
 
 /** Of 4 KiB: the rows that one batch after the other changes again are brought into the file once. */
 const WAL_PAGES_MAX = 4_096
+/** From here on by whoever has time for it; the other is for those who don't, within a commit. */
+const WAL_PAGES_DUE = 3_072
 
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
@@ -257,6 +259,17 @@ export class ReadDatabase {
   transaction<T>(fn: () => T): T {
     // A savepoint would keep a copy of every page that is written behind it.
     return this.#db.inTransaction ? fn() : this.#db.transaction(fn).immediate()
+  }
+
+  /**
+   * Brings what was committed from the write-ahead log into the file, once there is enough of it: here nobody waits for it, as for
+   * a commit that has to do it.
+   */
+  checkpointWhenDue(): void {
+    const [standing] = this.#db.pragma('wal_checkpoint(NOOP)') as [
+      { readonly log: number; readonly checkpointed: number },
+    ]
+    if (standing.log - standing.checkpointed >= WAL_PAGES_DUE) this.#db.pragma('wal_checkpoint(PASSIVE)')
   }
 
   /** Of one projection or of all, oldest first. */

@@ -272,6 +272,7 @@ export class Follower {
       for (const [, projector] of folded) projector.commit(this.#parts.clock.now())
     })
     this.#parts.moves.moved()
+    database.checkpointWhenDue()
   }
 
   /** What operators ordered, and parked streams whose time has come. */
