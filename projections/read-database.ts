@@ -141,6 +141,7 @@ export function openReadDatabase(path: string): ReadDatabase {
     return opened(db)
   } catch (error) {
     db.close()
+    if (isOfNewerSqlite(path)) throw new DamagedSchema('its header is of another format', { cause: error })
     throw error
   }
 }
@@ -208,14 +209,25 @@ function isEmpty(db: Database.Database): boolean {
 
 /** Whether the file says of itself that it holds read models, however damaged the rest of it is. */
 export function isReadDatabase(path: string): boolean {
+  return headerOf(path)?.readUInt32BE(68) === APPLICATION_ID
+}
+
+/** Formats that no SQLite has written yet: for it a reason to write nothing, or to read nothing, and no damage. */
+function isOfNewerSqlite(path: string): boolean {
+  const header = headerOf(path)
+  return header !== undefined && (header.readUInt8(18) > 2 || header.readUInt8(19) > 2 || header.readUInt32BE(44) > 4)
+}
+
+/** Undefined for what is no file of SQLite's. */
+function headerOf(path: string): Buffer | undefined {
   const header = Buffer.alloc(HEADER_BYTES)
   const fd = openSync(path, 'r')
   try {
-    if (readSync(fd, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return false
+    if (readSync(fd, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return undefined
   } finally {
     closeSync(fd)
   }
-  return header.toString('latin1', 0, MAGIC.length) === MAGIC && header.readUInt32BE(68) === APPLICATION_ID
+  return header.toString('latin1', 0, MAGIC.length) === MAGIC ? header : undefined
 }
 
 /** https://www.sqlite.org/fileformat.html#the_database_header */
