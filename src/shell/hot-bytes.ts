@@ -8,7 +8,7 @@ import type { Operation } from '../authority/operation.ts'
 import type { PersistentMap } from '../authority/persistent-map.ts'
 import type { RegistryState, Wait } from '../authority/registry.ts'
 
-const BYTES = { registry: 4_096, operation: 2_048, tombstone: 512, command: 512, feedRow: 256, wait: 512, member: 192 }
+const BYTES = { registry: 4_096, operation: 1_024, tombstone: 512, command: 384, feedRow: 256, wait: 512, member: 192 }
 /** The text around a content that says nothing: salt, names, braces. */
 const EMPTY_CONTENT_LENGTH = `{"salt":"${'0'.repeat(32)}","value":{}}`.length
 

@@ -235,7 +235,7 @@ class Simulation {
     const isClaim = answer.leaseEpoch !== undefined && command.leaseEpoch === undefined
     const id = answer.operationId
     if (id === undefined || !(isHeld || isClaim || command.type === 'ReportProgress')) return
-    this.#truth.heard(owner, id, { node, clockAt: node.clock.now(), commandId: isHeld ? undefined : commandId })
+    this.#truth.heard(owner, id, { node, clockAt: node.clock.now(), commandId, isHeld })
   }
 
   #isAllTold(): boolean {

@@ -31,8 +31,9 @@ export interface HeardSign {
   readonly node: SimulatedNode
   /** What its clock showed. */
   readonly clockAt: number
-  /** By which it was recorded, for what is not held back. */
-  readonly commandId: string | undefined
+  readonly commandId: string
+  /** Most likely only heard, to be written later. */
+  readonly isHeld: boolean
 }
 
 interface Sign extends HeardSign {
@@ -55,6 +56,8 @@ export class Truth {
   readonly #parts: TruthParts
   /** By owner and id, newest last. */
   readonly #signs = new Map<string, Sign[]>()
+  /** By command: when its first event was seen in the log, in audible ms. */
+  readonly #storedMs = new Map<string, number>()
   #seen = 0
 
   constructor(parts: TruthParts) {
@@ -64,11 +67,16 @@ export class Truth {
   heard(owner: string, id: string, sign: HeardSign): void {
     const signs = this.#signs.get(`${owner} ${id}`) ?? []
     this.#signs.set(`${owner} ${id}`, signs)
-    const isRecorded = sign.commandId !== undefined
+    this.look()
+    // Most heartbeats are only heard; what was decided as a command is in the log under its id, however late it is asked about again.
+    const storedMs = this.#storedMs.get(sign.commandId)
+    const isRecorded = !sign.isHeld || storedMs !== undefined
     // Whoever is told again what became of a command has not been heard again.
     if (isRecorded && signs.some(({ commandId }) => commandId === sign.commandId)) return
     const { interruptions } = sign.node
-    signs.push({ ...sign, interruptions, audibleMs: this.#parts.audibleMs(), isRecorded })
+    const audibleMs = storedMs ?? this.#parts.audibleMs()
+    const after = signs.findLastIndex((one) => one.audibleMs <= audibleMs)
+    signs.splice(after + 1, 0, { ...sign, interruptions, audibleMs, isRecorded })
   }
 
   /** Of all that was stored since the last look. */
@@ -96,6 +104,8 @@ export class Truth {
   #take(owner: string, recorded: RecordedEvent): void {
     const teller = this.tellers.get(owner) ?? new Teller(owner)
     this.tellers.set(owner, teller)
+    const { commandId } = recorded.metadata
+    if (!this.#storedMs.has(commandId)) this.#storedMs.set(commandId, this.#parts.audibleMs())
     this.#checkLease(owner, teller, recorded)
     this.#noteSigns(owner, teller, recorded)
     this.#checkSilence(owner, teller, recorded)
