@@ -176,9 +176,9 @@ export class Projector {
   }
 
   /**
-   * Goes on with a parked stream, after a commit of what was folded: `items` are its events from the one that it was parked at, in order, up to the checkpoint or,
-   * where `isWhole` is false, a part of them. True when the stream is followed again. What throws leaves it parked, with
-   * one more try counted.
+   * Goes on with a parked stream, after a commit of what was folded: `items` are its events from the one that it was parked at, in
+   * order, up to the checkpoint or, where `isWhole` is false, a part of them. True when the stream is followed again. What throws
+   * leaves it parked, with one more try counted.
    */
   resume(stream: string, items: readonly LogItem[], isWhole: boolean, at: number): boolean {
     this.commit(at)
@@ -224,8 +224,8 @@ export class Projector {
   }
 
   /**
-   * Changes rows for another reason than an event (retention), after a commit of what was folded, in one transaction that leaves the checkpoint where it is and
-   * compares it all the same. Throws CheckpointLost and what SQLite says; then nothing has changed.
+   * Changes rows for another reason than an event (retention), after a commit of what was folded, in one transaction that leaves the
+   * checkpoint where it is and compares it all the same. Throws CheckpointLost and what SQLite says; then nothing has changed.
    */
   amend<T>(change: (rows: AmendedRows) => T, at: number): T {
     try {

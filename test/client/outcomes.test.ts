@@ -2,12 +2,11 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { HttpDoor, type HttpDoorParts } from '../../src/client/http-door.ts'
-import { SYSTEM_CLOCK } from '../../src/runtime/clock.ts'
+import type { HttpDoor, HttpDoorParts } from '../../src/client/http-door.ts'
 import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { type Served, served } from '../http/support/served.ts'
-import { RecordingLog } from '../support/recording-log.ts'
 import { told } from './support/both-doors.ts'
+import { httpDoorTo } from './support/http-door-to.ts'
 
 /** For conditions, on a machine that others use as well. */
 const PATIENCE = { timeout: 30_000 }
@@ -22,22 +21,13 @@ interface Watched {
 
 function doorTo(url: string, parts: Partial<HttpDoorParts> = {}): Watched {
   const requests: number[] = []
-  const door = new HttpDoor({
-    url,
-    clock: SYSTEM_CLOCK,
-    log: new RecordingLog(),
-    newId: () => crypto.randomUUID(),
-    random: Math.random,
-    silenceMsMax: 30_000,
-    startWithinMs: 30_000,
-    answerWithinMs: 30_000,
+  const door = httpDoorTo(url, {
     ...parts,
     fetch: (address, init) => {
       if (String(address).endsWith(PATH)) requests.push(JSON.parse(String(init?.body)).operations.length)
       return fetch(address, init)
     },
   })
-  onTestFinished(() => door.close())
   return { door, requests }
 }
 

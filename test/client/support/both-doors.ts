@@ -1,14 +1,14 @@
 /** The two doors that promise the same: into a node of this process, and into a server over HTTP; each over a log of its own. */
+
 import { onTestFinished } from 'vitest'
 import { MEMORY_LOCATION } from '../../../src/app/log-of-node.ts'
 import type { OpenOptions } from '../../../src/app/open-options.ts'
 import { openNode } from '../../../src/app.ts'
 import type { VerdictDoor } from '../../../src/client/door.ts'
-import { HttpDoor } from '../../../src/client/http-door.ts'
-import { SYSTEM_CLOCK } from '../../../src/runtime/clock.ts'
 import { HandMovedClock } from '../../../src/runtime/hand-moved-clock.ts'
 import { served } from '../../http/support/served.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
+import { httpDoorTo } from './http-door-to.ts'
 
 /** One door, and the clock of the node behind it. */
 export interface Doored {
@@ -35,18 +35,7 @@ export async function doored(name: DoorName, options: OpenOptions = {}): Promise
   }
   const { log: _own, ...serving } = opening
   const { url } = await served(serving)
-  const door = new HttpDoor({
-    url,
-    clock: SYSTEM_CLOCK,
-    log: new RecordingLog(),
-    newId: () => crypto.randomUUID(),
-    random: Math.random,
-    silenceMsMax: 30_000,
-    startWithinMs: 30_000,
-    answerWithinMs: 30_000,
-  })
-  onTestFinished(() => door.close())
-  return { door, clock }
+  return { door: httpDoorTo(url), clock }
 }
 
 /** As it is written down, or as it was thrown: to be compared with what another door gave. */
