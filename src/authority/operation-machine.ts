@@ -4,8 +4,8 @@
  * decision depends on (capacity, lease, due time) lives in decide.ts.
  *
  * XState's pure `transition` costs tens of microseconds, so the machine is asked once for every case that is met, and the
- * answers are looked up afterwards. Not for all cases at the start: threads and command lines that meet a few of them would pay
- * for two thousand. A test proves table and machine equal over all cases.
+ * answers are looked up afterwards. Not for all of them at the start, since most threads and command lines meet a few. A test
+ * proves table and machine equal over all cases.
  */
 import { setup, transition } from 'xstate'
 import type { LifecycleEvent } from './events.ts'
@@ -151,7 +151,9 @@ export function labelOf(event: LifecycleEvent): OperationLabel | undefined {
 
 /** The status after an event; undefined where the machine does not allow it. A look-up in the tabulated machine. */
 export function stepOf(status: Status, facts: MachineFacts, label: OperationLabel): Status | undefined {
-  return rowOf(status, facts)[label]
+  const at = caseOf(status, facts)
+  TABLE[at] ??= tabulated(status, facts)
+  return TABLE[at][label]
 }
 
 /** The same, asked of XState, at XState's price: the truth that the table is made from. */
@@ -170,17 +172,8 @@ export const MACHINE_FACTS: readonly MachineFacts[] = [false, true].flatMap((pee
 
 type Row = Partial<Record<OperationLabel, Status>>
 
-/** Filled as cases are met; what is in it follows from the machine alone. */
+/** By case, each row made when it is first looked at; what is in it follows from the machine alone. */
 const TABLE: Row[] = []
-
-function rowOf(status: Status, facts: MachineFacts): Row {
-  const at = caseOf(status, facts)
-  const known = TABLE[at]
-  if (known !== undefined) return known
-  const row = tabulated(status, facts)
-  TABLE[at] = row
-  return row
-}
 
 function tabulated(status: Status, facts: MachineFacts): Row {
   const row: Row = {}
