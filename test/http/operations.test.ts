@@ -84,6 +84,22 @@ describe('a repeated request', () => {
     expect((await get(OWNER)).body.active).toBe(1)
   })
 
+  test('that had no key is known by the id that its request was given, whatever id it asked for', async () => {
+    const { post } = await served()
+    const body = { kind: 'export', id: 'a' }
+    const asked = { headers: { 'x-request-id': 'mine' } }
+    const first = await post(`${OWNER}/operations`, body, asked)
+    const key = first.headers.get('idempotency-key') ?? ''
+    expect(key).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    expect(first.headers.get('x-request-id')).toBe(key)
+    const again = await post(`${OWNER}/operations`, body, { headers: { 'idempotency-key': key } })
+    expect(again).toMatchObject({ status: 201, body: first.body })
+    expect(again.headers.get('x-request-id')).not.toBe(key)
+    const other = await post(`${OWNER}/operations`, body, asked)
+    expect(other).toMatchObject({ status: 409, body: { code: 'already_registered' } })
+    expect(other.headers.get('idempotency-key')).not.toBe(key)
+  })
+
   test('whose wish is so already changes nothing, and says why', async () => {
     const { post } = await served()
     await post(`${OWNER}/operations`, { kind: 'k', id: 'a', claim: true })
