@@ -84,7 +84,7 @@ export class HttpTransport {
     const over = new AbortController()
     const leave = () => over.abort(signal?.reason)
     const timer = setTimeout(() => over.abort(SILENCE), (request.waitSeconds ?? 0) * 1_000 + this.#options.silenceMsMax)
-    // Not `AbortSignal.any`: V8 lets go of what weak references lead to with the old objects only, and that took a seventh of a request.
+    // Not `AbortSignal.any`: V8 lets go of what weak references lead to with the old objects only, and that took an eighth of a request.
     signal?.addEventListener('abort', leave, { once: true })
     try {
       signal?.throwIfAborted()
