@@ -262,12 +262,19 @@ function answer(
     return
   }
   const told = endpoint.handle(call, host)
-  if (told instanceof Promise) {
-    told.then(
-      (later) => send(later, reply),
-      (error: unknown) => fail(error, reply),
-    )
-  } else send(told, reply)
+  if (!(told instanceof Promise)) {
+    send(told, reply)
+    return
+  }
+  const failed = (error: unknown) => fail(error, reply)
+  told.then((later) => {
+    // Nobody holds the promise of this: what it throws would end the process.
+    try {
+      send(later, reply)
+    } catch (error) {
+      failed(error)
+    }
+  }, failed)
 }
 
 /** To the error handler; nothing more can be said of what is a stream already. */
