@@ -3,8 +3,8 @@
  * again. Two trees by age: when the young one is full it becomes the old one, and what the old one still held is let go.
  */
 import type Database from 'better-sqlite3'
+import { physicalName } from './generation-tables.ts'
 import type { Column, RowKey, SqlValue, TableLayout } from './projection.ts'
-import { physicalName } from './read-database.ts'
 import { RowStatements } from './row-statements.ts'
 
 export interface Staged<Row> {

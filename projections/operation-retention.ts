@@ -3,11 +3,13 @@
  * later they are deleted, and that is told by their ids alone. Their history stays in the log; a rebuild brings them
  * back until the next pass.
  */
+
+import { physicalName, quoted } from './generation-tables.ts'
 import { PART_EVENTS, PARTS, STORIES } from './operation-history.ts'
 import { COUNTS, LABELS, labelKeys, OPERATIONS } from './operation-index.ts'
 import { counted, countKey, standingOf } from './operation-standing.ts'
 import type { AmendedRows, Projector } from './projector.ts'
-import { physicalName, quoted, type ReadDatabase } from './read-database.ts'
+import type { ReadDatabase } from './read-database.ts'
 
 export interface OperationRetention {
   /** Since their end; null keeps them whatever their age. */

@@ -9,10 +9,11 @@
  */
 import type { RecordedEvent } from '../src/authority/events.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { physicalName, quoted } from './generation-tables.ts'
 import { narrowed } from './kept-rows.ts'
 import type { ProjectedEvent, Projection, SqlValue, TableLayout } from './projection.ts'
 import { Projector } from './projector.ts'
-import { openReadDatabase, physicalName, quoted, type ReadDatabase } from './read-database.ts'
+import { openReadDatabase, type ReadDatabase } from './read-database.ts'
 
 export class ProjectionSpecificationFailed extends Error {
   override readonly name = 'ProjectionSpecificationFailed'

@@ -11,11 +11,11 @@
  *
  * A rebuild fills a new generation while the old one serves; the swap is one statement.
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { type Checkpoint, CheckpointLost } from './checkpoint.ts'
-import { LEASES_TABLE } from './lease.ts'
+import { indexDefinition, physicalName, quoted, tableDefinition } from './generation-tables.ts'
 import type { Projection, TableIndex, TableLayout } from './projection.ts'
+import { connectToLook, connectToWrite, DamagedSchema } from './read-database-file.ts'
 
 /** `serving`: questions are asked of it; `building`: being filled beside the one that serves. */
 export type Standing = 'serving' | 'building'
@@ -43,107 +43,18 @@ export interface ParkedStream {
   readonly tries: number
 }
 
-export type ReadDatabaseErrorCode =
-  /** The file is something else than read models, and is left as it is. */
-  | 'not_read_models'
-  /** Written by a newer version. */
-  | 'read_models_newer'
-
-export class ReadDatabaseError extends Error {
-  override readonly name = 'ReadDatabaseError'
-  readonly code: ReadDatabaseErrorCode
-
-  constructor(code: ReadDatabaseErrorCode, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-/** What the file says of itself is not what was written into it: it is to be built anew, as one that SQLite finds torn. */
-export class DamagedSchema extends Error {
-  override readonly name = 'DamagedSchema'
-}
-
-/** "VDRM": says whose file it is. */
-const APPLICATION_ID = 0x5644524d
-const FORMAT = 1
-/** How long a statement waits for another process of this machine that writes to the same file. */
-const BUSY_TIMEOUT_MS = 500
-
-/** Of 4 KiB: the rows that one batch after the other changes again are brought into the file once. */
-const WAL_PAGES_MAX = 4_096
-/** From here on by whoever has time for it; the other is for those who don't, within a commit. */
+/** Of the write-ahead log, from which on whoever has time for it copies them; a commit that has to does it later (WAL_PAGES_MAX). */
 const WAL_PAGES_DUE = 3_072
 
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
 
-const SCHEMA = `
-CREATE TABLE generations (
-  projection TEXT NOT NULL,
-  generation INTEGER NOT NULL,
-  version INTEGER NOT NULL,
-  standing TEXT NOT NULL,
-  tables TEXT NOT NULL,
-  log_id TEXT NOT NULL,
-  timeline INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  hash TEXT NOT NULL,
-  events INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
-  PRIMARY KEY (projection, generation)
-) WITHOUT ROWID;
-CREATE TABLE generation_numbers (last INTEGER NOT NULL);
-INSERT INTO generation_numbers VALUES (0);
-CREATE TABLE parked (
-  projection TEXT NOT NULL,
-  generation INTEGER NOT NULL,
-  stream TEXT NOT NULL,
-  revision INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  error TEXT NOT NULL,
-  parked_at INTEGER NOT NULL,
-  tries INTEGER NOT NULL,
-  PRIMARY KEY (projection, generation, stream)
-) WITHOUT ROWID;
-CREATE TABLE discarded (
-  projection TEXT NOT NULL,
-  generation INTEGER NOT NULL,
-  stream TEXT NOT NULL,
-  revision INTEGER NOT NULL,
-  error TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  discarded_at INTEGER NOT NULL,
-  PRIMARY KEY (projection, generation, stream, revision)
-) WITHOUT ROWID;
-CREATE TABLE orders (
-  projection TEXT NOT NULL,
-  stream TEXT NOT NULL,
-  wanted TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  PRIMARY KEY (projection, stream)
-) WITHOUT ROWID;
-${LEASES_TABLE}`
-
 /**
- * Opens the file for writing, made when it is missing. Throws ReadDatabaseError for a file that is something else or newer;
- * what SQLite finds wrong with its bytes is thrown as SQLite says it, and the way out is to delete the file.
+ * Opens the file for writing, made when it is missing. Throws ReadDatabaseError for a file that is something else or newer, and
+ * DamagedSchema; what SQLite finds wrong with its bytes is thrown as SQLite says it, and the way out is to delete the file.
  */
 export function openReadDatabase(path: string): ReadDatabase {
-  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
-  try {
-    db.pragma('journal_mode = WAL')
-    // A crash may take the last batches with it, rows and checkpoint together: they come from the log again.
-    db.pragma('synchronous = NORMAL')
-    db.pragma('cache_size = -65536')
-    db.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`)
-    db.transaction(() => prepare(db, path)).immediate()
-    return opened(db)
-  } catch (error) {
-    db.close()
-    if (isOfNewerSqlite(path)) throw new DamagedSchema('its header is of another format', { cause: error })
-    throw error
-  }
+  return connectToWrite(path, opened)
 }
 
 /** The statements are ours and so are the tables: where one does not fit the other, a table is none of ours any more. */
@@ -165,88 +76,6 @@ function opened(db: Database.Database): ReadDatabase {
 export function lookIntoReadDatabase(path: string): ReadDatabase | undefined {
   const db = connectToLook(path)
   return db && new ReadDatabase(db)
-}
-
-/**
- * A connection that can't write, to a file that was checked. Undefined as above.
- * @internal
- */
-export function connectToLook(path: string): Database.Database | undefined {
-  if (!existsSync(path)) return undefined
-  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-  try {
-    // In one moment: between two of them somebody may make the file.
-    const isMade = db.transaction(() => {
-      const applicationId = Number(db.pragma('application_id', { simple: true }))
-      if (applicationId === 0 && isEmpty(db)) return false
-      assertOurs(applicationId, Number(db.pragma('user_version', { simple: true })), path)
-      return true
-    })()
-    if (isMade) return db
-  } catch (error) {
-    db.close()
-    throw error
-  }
-  db.close()
-  return undefined
-}
-
-function prepare(db: Database.Database, path: string): void {
-  const applicationId = Number(db.pragma('application_id', { simple: true }))
-  const format = Number(db.pragma('user_version', { simple: true }))
-  if (applicationId === 0 && isEmpty(db)) {
-    db.pragma(`application_id = ${APPLICATION_ID}`)
-    db.pragma(`user_version = ${FORMAT}`)
-    db.exec(SCHEMA)
-  } else {
-    assertOurs(applicationId, format, path)
-  }
-}
-
-function isEmpty(db: Database.Database): boolean {
-  return db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
-}
-
-/** Whether the file says of itself that it holds read models, however damaged the rest of it is. */
-export function isReadDatabase(path: string): boolean {
-  return headerOf(path)?.readUInt32BE(68) === APPLICATION_ID
-}
-
-/** Formats that no SQLite has written yet: for it a reason to write nothing, or to read nothing, and no damage. */
-function isOfNewerSqlite(path: string): boolean {
-  const header = headerOf(path)
-  return header !== undefined && (header.readUInt8(18) > 2 || header.readUInt8(19) > 2 || header.readUInt32BE(44) > 4)
-}
-
-/** Undefined for what is no file of SQLite's. */
-function headerOf(path: string): Buffer | undefined {
-  const header = Buffer.alloc(HEADER_BYTES)
-  const fd = openSync(path, 'r')
-  try {
-    if (readSync(fd, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return undefined
-  } finally {
-    closeSync(fd)
-  }
-  return header.toString('latin1', 0, MAGIC.length) === MAGIC ? header : undefined
-}
-
-/** https://www.sqlite.org/fileformat.html#the_database_header */
-const HEADER_BYTES = 100
-const MAGIC = 'SQLite format 3\0'
-
-function assertOurs(applicationId: number, format: number, path: string): void {
-  if (applicationId !== APPLICATION_ID) {
-    throw new ReadDatabaseError(
-      'not_read_models',
-      `'${path}' holds something else than read models: name another file.`,
-    )
-  }
-  if (format > FORMAT) {
-    throw new ReadDatabaseError(
-      'read_models_newer',
-      `'${path}' was written by a newer version (format ${format}, this one reads ${FORMAT}): use that version, or delete the file, and it is built anew.`,
-    )
-  }
 }
 
 export class ReadDatabase {
@@ -413,46 +242,6 @@ export class ReadDatabase {
   #createIndex(table: TableLayout<unknown>, index: TableIndex, generation: number): void {
     this.#db.exec(indexDefinition(table, index, generation))
   }
-}
-
-/** The name of a table in one generation. */
-export function physicalName(table: Pick<TableLayout<never>, 'name'>, generation: number): string {
-  return `${table.name}.${generation}`
-}
-
-export function physicalIndexName(table: Pick<TableLayout<never>, 'name'>, index: string, generation: number): string {
-  return `${table.name}.${index}.${generation}`
-}
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-function indexDefinition(
-  table: TableLayout<unknown>,
-  { name, columns, where }: TableIndex,
-  generation: number,
-): string {
-  const condition = where === undefined ? '' : ` WHERE ${where}`
-  return (
-    `CREATE INDEX ${quoted(physicalIndexName(table, name, generation))} ON ` +
-    `${quoted(physicalName(table, generation))} (${columns.join(', ')})${condition}`
-  )
-}
-
-function tableDefinition(table: TableLayout<unknown>, generation: number): string {
-  const columns = table.columns.map(
-    ({ name, type, nullable = false }) =>
-      `${quoted(name)} ${type === 'bigint' ? 'INTEGER' : type.toUpperCase()}${nullable ? '' : ' NOT NULL'}`,
-  )
-  const key = table.key.map(quoted).join(', ')
-  const place = liesInKeyOrder(table) ? ' WITHOUT ROWID' : ''
-  return `CREATE TABLE ${quoted(physicalName(table, generation))} (${columns.join(', ')}, PRIMARY KEY (${key}))${place}`
-}
-
-/** One tree instead of two, where no index would have to repeat the key in the place of a short rowid. */
-function liesInKeyOrder({ key, indexes }: TableLayout<unknown>): boolean {
-  return indexes.every(({ columns }) => key.every((name) => columns.includes(name)))
 }
 
 function statementsOf(db: Database.Database) {

@@ -4,8 +4,9 @@
  */
 import type Database from 'better-sqlite3'
 import type { Checkpoint } from './checkpoint.ts'
+import { physicalIndexName, physicalName, quoted } from './generation-tables.ts'
 import type { SqlValue, TableLayout } from './projection.ts'
-import { connectToLook, physicalIndexName, physicalName, quoted } from './read-database.ts'
+import { connectToLook } from './read-database-file.ts'
 import type { ReadSession } from './read-session.ts'
 
 export interface Answered<T> {

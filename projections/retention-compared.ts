@@ -2,11 +2,13 @@
  * Retention, carried over to rows that are folded anew, so that a check finds what is wrong and not what was let go. What ended
  * first goes first: a row that is missing behind one that is still listed is no matter of retention.
  */
+
+import { physicalName, quoted } from './generation-tables.ts'
 import { STORIES } from './operation-history.ts'
 import { OPERATIONS } from './operation-index.ts'
 import { deleteOne, forgetStories, markOne, type Place } from './operation-retention.ts'
 import type { Projector } from './projector.ts'
-import { type Generation, physicalName, quoted, type ReadDatabase } from './read-database.ts'
+import type { Generation, ReadDatabase } from './read-database.ts'
 
 export function retainOperationsAs(
   database: ReadDatabase,

@@ -3,8 +3,8 @@
  * index that none of them is part of, so that a sign of life costs two or three indexes and not all of them.
  */
 import type Database from 'better-sqlite3'
+import { quoted } from './generation-tables.ts'
 import type { RowKey, SqlValue, TableLayout } from './projection.ts'
-import { quoted } from './read-database.ts'
 
 /** Statements for one set of changed columns each; there are few such sets. When there are more, all are prepared anew. */
 const UPDATES_PREPARED_MAX = 256

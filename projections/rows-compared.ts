@@ -1,7 +1,7 @@
 /** Rows of two files compared, key by key: what a check of read models says of a table. */
 import type Database from 'better-sqlite3'
+import { physicalName, quoted } from './generation-tables.ts'
 import type { SqlValue, TableLayout } from './projection.ts'
-import { physicalName, quoted } from './read-database.ts'
 
 export interface RowDifference {
   readonly table: string

@@ -157,6 +157,7 @@ export async function openNode(location: string, options: OpenOptions = {}): Pro
     reconcile: (request) => hold.during(reconciler.reconcile(request)),
     ask: async (question, parameters, asked) =>
       readSide.ask(question, parameters, { ...asked, atLeast: asked?.atLeast ?? (await toldUpTo()) }),
+    hot: () => shell.hot,
     onAppend: (listener) => void appendListeners.add(listener),
     onFlush: (listener) => opened.onFlush?.(listener),
   }

@@ -26,6 +26,8 @@ export interface EmbeddedNode {
   readonly readSide: ReadSide
   /** Endpoints of webhooks, deliveries, replays: for operators. */
   readonly webhooks: (path?: string) => WebhookDesk
+  /** Registries in memory, their bytes by estimate, and how often one was loaded again soon after it was let go to make room. */
+  readonly hot: () => { readonly registries: number; readonly bytes: number; readonly reloads: number }
   /** Tells how long each append took until it was acknowledged. */
   readonly onAppend: (listener: (ms: number) => void) => void
   /** Tells how long each flush to disk took, where the log flushes by itself. */

@@ -69,6 +69,10 @@ export class NodeStanding implements HealthPort, MetricsPort {
     return this.#ask(LAST_HOUR, [{ fromAt: this.#clock.now() - HOUR_MS }])
   }
 
+  registries() {
+    return this.#node.hot()
+  }
+
   onAppend(listener: (ms: number) => void): void {
     this.#node.onAppend(listener)
   }

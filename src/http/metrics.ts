@@ -28,6 +28,7 @@ export interface MetricsPort {
     }[]
   >
   readonly projections: () => Promise<readonly ProjectionStanding[]>
+  readonly registries: () => { readonly registries: number; readonly bytes: number; readonly reloads: number }
   readonly onAppend: (listener: (ms: number) => void) => void
   readonly onFlush: (listener: (ms: number) => void) => void
 }
@@ -111,6 +112,21 @@ export class Metrics {
       'A flush of the embedded log to disk, shared by the appends of one commit.',
     )
     port.onFlush((ms) => flushes.observe(ms / 1_000))
+    this.gauge('verdict_registries_in_memory', 'Registries in memory.', () => port.registries().registries)
+    this.gauge(
+      'verdict_registries_in_memory_bytes',
+      'What registries in memory take, by estimate; hotBytesMax bounds it.',
+      () => port.registries().bytes,
+    )
+    new Counter({
+      name: 'verdict_registries_reloaded_total',
+      help: 'Registries that were loaded again soon after they were let go to make room: hotBytesMax is too little for those in use.',
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        this.inc(port.registries().reloads)
+      },
+    })
   }
 
   /** The same door; how long each command takes is counted. */

@@ -5,6 +5,7 @@
 import type { EventStore, LogHealth } from '../event-store/event-store.ts'
 import { type HotParts, HotRegistry } from './hot-registry.ts'
 import { keepSnapshot } from './registry-loader.ts'
+import { RegistryReloads } from './registry-reloads.ts'
 
 export interface RegistriesSettings {
   /** Bytes of all registries in memory, by estimate; those that somebody needs stay, whatever they take. */
@@ -33,6 +34,7 @@ export class Registries {
   readonly #settings: RegistriesSettings
   readonly #hot = new Map<string, Entry>()
   readonly #closing = new Map<string, Promise<void>>()
+  readonly #reloads: RegistryReloads
   readonly #unwatch: () => void
   #bytes = 0
   #uses = 0
@@ -42,6 +44,7 @@ export class Registries {
   constructor(parts: Omit<HotParts, 'stream' | 'onMoved'>, settings: RegistriesSettings) {
     this.#parts = parts
     this.#settings = settings
+    this.#reloads = new RegistryReloads({ ...parts, ...settings })
     this.#unwatch = parts.store.watch((advance) => {
       if (advance.type === 'appended') this.#hot.get(advance.stream)?.registry.writer.advanced(advance.revision)
       else void this.#lookEverywhere(parts.store)
@@ -55,6 +58,11 @@ export class Registries {
   /** Of all registries in memory, by estimate. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** How often one was loaded again soon after it was let go to make room, since this node was opened. */
+  get reloads(): number {
+    return this.#reloads.total
   }
 
   get health(): LogHealth {
@@ -87,6 +95,7 @@ export class Registries {
   }
 
   #open(stream: string): HotRegistry {
+    this.#reloads.loading(stream)
     const onMoved = (registry: HotRegistry) => this.#moved(registry)
     const registry = new HotRegistry({ ...this.#parts, stream, onMoved })
     const entry: Entry = { registry, bytes: 0, usedAt: ++this.#uses, snapshotRevision: undefined }
@@ -127,7 +136,9 @@ export class Registries {
     const enough = this.#settings.hotBytesMax * LEFT_AFTER_LETTING_GO
     for (const [stream, entry] of [...this.#hot].sort(([, a], [, b]) => a.usedAt - b.usedAt)) {
       if (this.#bytes <= enough) break
-      if (!entry.registry.isNeeded) this.#close(stream, entry)
+      if (entry.registry.isNeeded) continue
+      this.#close(stream, entry)
+      this.#reloads.letGo(stream)
     }
     if (this.#bytes > this.#settings.hotBytesMax) this.#lookAgainAt = now + LOOK_AGAIN_MS
   }

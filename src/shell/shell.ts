@@ -54,10 +54,10 @@ export class Shell {
     this.#door = new CommandDoor(this.#parts, new RegistryNames(settings.bounds), this.#contradictions)
   }
 
-  /** Registries in memory, and what they take there, by estimate. */
-  get hot(): { readonly registries: number; readonly bytes: number } {
-    const { size, bytes } = this.#parts.registries
-    return { registries: size, bytes }
+  /** Registries in memory, what they take there, by estimate, and how often one was loaded again soon after it was let go. */
+  get hot(): { readonly registries: number; readonly bytes: number; readonly reloads: number } {
+    const { size, bytes, reloads } = this.#parts.registries
+    return { registries: size, bytes, reloads }
   }
 
   /** Checks, decides and stores a command. Answers when the answer is true for good; never rejects for a refusal. */

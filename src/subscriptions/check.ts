@@ -9,17 +9,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Checkpoint } from '../../projections/checkpoint.ts'
+import { physicalName, quoted } from '../../projections/generation-tables.ts'
 import { OPERATION_HISTORY } from '../../projections/operation-history.ts'
 import { OPERATION_INDEX } from '../../projections/operation-index.ts'
 import type { Projection } from '../../projections/projection.ts'
 import { type LogItem, PoisonEvent, Projector } from '../../projections/projector.ts'
-import {
-  type Generation,
-  openReadDatabase,
-  physicalName,
-  quoted,
-  type ReadDatabase,
-} from '../../projections/read-database.ts'
+import { type Generation, openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import { retainOperationsAs, retainStoriesAs } from '../../projections/retention-compared.ts'
 import { comparedRows, DIFFERENCES_MAX, type RowDifference } from '../../projections/rows-compared.ts'
 import type { EventReader, StoredEvent } from '../event-store/event-store.ts'

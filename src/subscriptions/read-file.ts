@@ -4,13 +4,8 @@
  */
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import {
-  DamagedSchema,
-  isReadDatabase,
-  openReadDatabase,
-  type ReadDatabase,
-  ReadDatabaseError,
-} from '../../projections/read-database.ts'
+import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
+import { DamagedSchema, isReadDatabase, ReadDatabaseError } from '../../projections/read-database-file.ts'
 
 export interface ReadFile {
   readonly database: ReadDatabase

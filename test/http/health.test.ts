@@ -156,6 +156,9 @@ describe('metrics', () => {
       'SSE clients': /^verdict_event_streams_open 1$/m,
       'fsync latency': /^verdict_log_flush_seconds_count [1-9]/m,
       'append latency': /^verdict_append_seconds_count [1-9]/m,
+      'registries in memory': /^verdict_registries_in_memory 1$/m,
+      'bytes of registries': /^verdict_registries_in_memory_bytes [1-9]/m,
+      'registries loaded again': /^verdict_registries_reloaded_total 0$/m,
     }
     const missing = async () => {
       const text = String((await get('/metrics')).body)

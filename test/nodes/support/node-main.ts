@@ -1,12 +1,21 @@
 /** A node in a process of its own, asked over the channel to its parent (node-protocol.ts). Argument: the log's place. */
 import { openNode } from '../../../src/app.ts'
 import type { LeaseCause } from '../../../src/client/door.ts'
+import { createLogger } from '../../../src/runtime/logger.ts'
+import type { WarningLog } from '../../../src/runtime/warning-log.ts'
 import { askDoor } from './ask-door.ts'
 import { NODE_OPTIONS } from './node-options.ts'
 import { type Answers, type Asked, type Reply, type Request, type Said, WORKSPACE } from './node-protocol.ts'
 
 const [, , place = ''] = process.argv
-const { door } = await openNode(place, NODE_OPTIONS)
+const complaints = createLogger('warn')
+const log: WarningLog = {
+  warn(facts, message) {
+    // That there is room for few registries is wanted here.
+    if (!('reloads' in facts)) complaints.warn(facts, message)
+  },
+}
+const { door } = await openNode(place, { ...NODE_OPTIONS, log })
 process.on('message', (message) => void answer(message as Asked)) // as its parent sends
 // Nobody is left to ask, nor to end it.
 process.on('disconnect', () => process.exit())

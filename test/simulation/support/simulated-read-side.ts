@@ -1,5 +1,6 @@
 /** The read models of one machine, in memory: the real projections and questions, followed over the simulated log. */
 import type Database from 'better-sqlite3'
+import { physicalIndexName, physicalName, quoted } from '../../../projections/generation-tables.ts'
 import { LIVENESS } from '../../../projections/liveness.ts'
 import {
   activeByKindAsked,
@@ -14,13 +15,7 @@ import {
 import { OPERATION_INDEX } from '../../../projections/operation-index.ts'
 import type { Projection } from '../../../projections/projection.ts'
 import { Projector } from '../../../projections/projector.ts'
-import {
-  openReadDatabase,
-  physicalIndexName,
-  physicalName,
-  quoted,
-  type ReadDatabase,
-} from '../../../projections/read-database.ts'
+import { openReadDatabase, type ReadDatabase } from '../../../projections/read-database.ts'
 import type { ReadSession } from '../../../projections/read-session.ts'
 import type { EventReader } from '../../../src/event-store/event-store.ts'
 import type { AskRows } from '../../../src/reconciler/candidates.ts'
