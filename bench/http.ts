@@ -1,17 +1,17 @@
 /**
  * The same load as W1 over HTTP: through the SDK, whose commands travel in batches, against the same load in process; and one
- * command per request, against a web framework that only echoes it. Client and server share the machine.
+ * command per request, against a web framework that only echoes the same requests. Client and server share the machine.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import autocannon from 'autocannon'
 import { HttpDoor } from '../src/client/http-door.ts'
 import { SYSTEM_CLOCK } from '../src/runtime/clock.ts'
 import { CONSOLE_LOG } from '../src/runtime/warning-log.ts'
 import { benchServer } from './bench-server.ts'
 import { type BenchReport, type BenchRow, machineFacts, median, quantile } from './report.ts'
 import { measureDoor, measureLoad, REGISTRIES } from './w1-load.ts'
+import { measureSingles, type SinglesMeasured } from './w1-singles.ts'
 
 /** Commands per case and round: enough for a second or two at the speed of that case. */
 const COMMANDS: Readonly<Record<number, number>> = { 1: 1_500, 32: 18_000, 256: 45_000 }
@@ -55,7 +55,7 @@ export async function http(): Promise<BenchReport> {
     const measured = await rounds(() => oneByOne(connections))
     for (const floor of ECHOES) {
       rows.push({
-        case: `one command per request, ${connections} connections, floor: ${floor.name}`,
+        case: `W1, one command per request, ${connections} connections, floor: ${floor.name}`,
         ...medians(measured.map(({ rate, p50, p99, floors }) => ({ rate, p50, p99, floor: floors[floor.kind] }))),
         ...(connections === 256 ? { aim: AIM_OF_SINGLES } : {}),
       })
@@ -125,30 +125,14 @@ async function oneByOne(
 ): Promise<Omit<Round, 'floor'> & { readonly floors: Readonly<Record<Echo, number>> }> {
   const echo = (await singles('echo', connections)).rate
   const durable = (await singles('durable-echo', connections)).rate
-  const { latency, rate } = await singles('verdict', connections)
-  return { rate, floors: { echo, 'durable-echo': durable }, p50: latency.p50, p99: latency.p99 }
+  return { ...(await singles('verdict', connections)), floors: { echo, 'durable-echo': durable } }
 }
 
-/** Each registers an operation of its own. */
-async function singles(kind: 'verdict' | Echo, connections: number) {
+async function singles(kind: 'verdict' | Echo, connections: number): Promise<SinglesMeasured> {
   const server = await benchServer(kind)
-  const shoot = (duration: number, owner: string) =>
-    autocannon({
-      url: `${server.url}/v1/operations?owner=${owner}`,
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ kind: 'bench', id: '[<id>]', input: { text: 'x'.repeat(280) } }),
-      idReplacement: true,
-      connections,
-      duration,
-    })
   try {
-    // Of another owner: one has no room for the operations of both.
-    await shoot(WARM_UP.singlesS, 'warm-up')
-    const result = await shoot(SINGLES_S, 'bench')
-    const { non2xx, errors, duration, latency } = result
-    if (non2xx > 0 || errors > 0) throw new Error(`${non2xx} refused, ${errors} lost`)
-    return { rate: result['2xx'] / duration, latency }
+    await measureSingles(server.url, connections, WARM_UP.singlesS)
+    return await measureSingles(server.url, connections, SINGLES_S)
   } finally {
     await server.stop()
   }

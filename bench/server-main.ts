@@ -46,7 +46,11 @@ if (kind === 'echo') {
 
 async function listen(answer: (body: unknown, reply: FastifyReply) => FastifyReply): Promise<void> {
   const app = Fastify()
-  app.post('/v1/operations', (request, reply) => answer(request.body, reply))
+  for (const path of ['', '/:id']) {
+    app.post(`/v1/workspaces/:workspace/owners/:owner/operations${path}`, (request, reply) =>
+      answer(request.body, reply),
+    )
+  }
   await app.listen({ host: '127.0.0.1', port: 0 })
   const address = app.server.address()
   process.stdout.write(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}\n`)

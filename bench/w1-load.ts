@@ -11,7 +11,7 @@ import { exportedLine } from '../src/event-store/exported-line.ts'
 
 export const REGISTRIES = 64
 const COMMANDS_PER_OPERATION = 3
-const PAYLOAD = { text: 'x'.repeat(280) }
+export const PAYLOAD = { text: 'x'.repeat(280) }
 
 export interface Measured {
   /** Commands per second. */

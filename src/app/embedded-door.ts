@@ -26,12 +26,10 @@ export function embeddedDoor(
   { shell, store, snapshots, events, hold, monitoring, lives, tell }: DoorParts,
   closeWhatWatches: () => Promise<void>,
 ): ServedDoor {
-  const told = (result: CommandResult): CommandResult => {
+  const told = (result: CommandResult) =>
     tell(result.type === 'answered' ? result.answer.position : result.place.position)
-    return result
-  }
   return {
-    send: (registry, command, options) => hold.during(shell.send(registry, command, options)).then(told),
+    send: (registry, command, options) => hold.during(shell.send(registry, command, options), told),
     snapshot: (...args) => hold.during(shell.snapshot(...args)),
     overview: (...args) => hold.during(shell.overview(...args)),
     outcome: (...args) => hold.during(shell.outcome(...args)),

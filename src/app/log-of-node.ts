@@ -10,6 +10,7 @@ import { memorySnapshotCache, type SnapshotCache } from '../event-store/snapshot
 import { openSqliteStore } from '../event-store/sqlite.ts'
 import { openSnapshotCache } from '../event-store/sqlite-snapshot-cache.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { threadEnvironment } from '../runtime/thread-environment.ts'
 
 /** `memory:` keeps everything in this process and nowhere else. */
 export const MEMORY_LOCATION = 'memory:'
@@ -67,7 +68,7 @@ export async function openLog(place: LogPlace, mustExist: boolean, lockWaitMs: n
     case 'file': {
       const { path } = place
       if (mustExist && !existsSync(path)) throw missing(path)
-      const store = await openSqliteStore({ path, lockWaitMs, now })
+      const store = await openSqliteStore({ path, lockWaitMs, now, threadEnvironment: threadEnvironment() })
       return { store, snapshots: openSnapshotCache(`${path}-snapshots`), beside: path }
     }
     default:

@@ -12,6 +12,7 @@ import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import type { LivenessQuestions } from '../../projections/liveness-questions.ts'
 import type { Settings } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
+import { threadEnvironment } from '../runtime/thread-environment.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { ModuleExport, Question } from '../subscriptions/question.ts'
 import { ReadSide } from '../subscriptions/read-side.ts'
@@ -66,7 +67,13 @@ export function readSideOf(
     startThread: (data) => {
       const entry = new URL(`./read-side-thread.${SOURCE_EXTENSION}`, import.meta.url)
       const transferList = data.log.type === 'port' ? [data.log.port] : []
-      return new Worker(entry, { workerData: data, transferList, name: `read-side-${data.role}`, execArgv: [] })
+      return new Worker(entry, {
+        workerData: data,
+        transferList,
+        name: `read-side-${data.role}`,
+        execArgv: [],
+        env: threadEnvironment(),
+      })
     },
     placeOfLog: () => threads.placeOfLog(),
   })

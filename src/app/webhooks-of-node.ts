@@ -8,6 +8,7 @@ import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import { type Settings, SettingsError } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { threadEnvironment } from '../runtime/thread-environment.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import { openWebhookDatabase } from '../subscriptions/webhook-database.ts'
 import { WebhookDesk } from '../subscriptions/webhook-desk.ts'
@@ -113,7 +114,13 @@ export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks 
       startThread: (data) => {
         const entry = new URL(`./webhook-thread.${SOURCE_EXTENSION}`, import.meta.url)
         const transferList = data.log.type === 'port' ? [data.log.port] : []
-        return new Worker(entry, { workerData: data, transferList, name: 'webhooks', execArgv: [] })
+        return new Worker(entry, {
+          workerData: data,
+          transferList,
+          name: 'webhooks',
+          execArgv: [],
+          env: threadEnvironment(),
+        })
       },
       placeOfLog: () => threads.placeOfLog(),
     })

@@ -57,12 +57,23 @@ export function utf8Length(text: string): number {
   return bytes
 }
 
+/** 1 to so many bytes of printable text. */
+export function isName(text: string, bytesMax: number): boolean {
+  // Nearly all names are plain ASCII, a byte for each unit, and each command has several.
+  if (isPlain(text)) return text !== '' && text.length <= bytesMax
+  return utf8Length(text) <= bytesMax && isPrintable(text)
+}
+
 /** Printable: no control character, no line or paragraph separator, no lone surrogate. */
 export function isPrintable(text: string): boolean {
-  // Nearly all names are plain ASCII, and each command has several.
+  return isPlain(text) || !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)
+}
+
+/** Nothing but the printable characters of ASCII. */
+function isPlain(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
-    if (unit < 0x20 || unit > 0x7e) return !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)
+    if (unit < 0x20 || unit > 0x7e) return false
   }
   return true
 }

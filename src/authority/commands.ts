@@ -4,7 +4,7 @@
  * to the end (lifecycle.md, sections 4-6).
  */
 import { z } from 'zod'
-import { type Bounds, isPrintable, utf8Length } from './bounds.ts'
+import { type Bounds, isName, utf8Length } from './bounds.ts'
 import { invalidCommand, jsonFaultRejection, unknownCommand } from './command-faults.ts'
 import {
   type Claimant,
@@ -240,8 +240,8 @@ function typeOf(input: JsonValue): CommandType | undefined {
 
 function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
   for (const [name, value] of namesOf(command)) {
+    if (isName(value, bounds.nameBytesMax)) continue
     const bytes = utf8Length(value)
-    if (bytes >= 1 && bytes <= bounds.nameBytesMax && isPrintable(value)) continue
     const expected = `1 to ${bounds.nameBytesMax} bytes of printable text`
     return invalidCommand(
       name.split('.'),
@@ -255,8 +255,7 @@ function boundFault(command: Command, bounds: Bounds): Rejection | undefined {
       return invalidCommand(['labels'], `at most ${bounds.labelsMax} labels`, `${entries.length}`)
     }
     for (const [name, value] of entries) {
-      const isName = name !== '' && utf8Length(name) <= bounds.labelNameBytesMax && isPrintable(name)
-      if (!isName || utf8Length(value) > bounds.labelValueBytesMax) {
+      if (!isName(name, bounds.labelNameBytesMax) || utf8Length(value) > bounds.labelValueBytesMax) {
         const expected = `a printable name of 1 to ${bounds.labelNameBytesMax} bytes and a value of at most ${bounds.labelValueBytesMax}`
         return invalidCommand(['labels', name], expected, `${utf8Length(name)} and ${utf8Length(value)} bytes`)
       }

@@ -3,8 +3,9 @@
  * see nothing but facts folded from events, so that a replay of any history takes the same steps for ever. What else a
  * decision depends on (capacity, lease, due time) lives in decide.ts.
  *
- * XState's pure `transition` costs tens of microseconds, so the machine is asked once for every case there is, at start,
- * and the answers are looked up afterwards. A test proves table and machine equal over all cases.
+ * XState's pure `transition` costs tens of microseconds, so the machine is asked once for every case that is met, and the
+ * answers are looked up afterwards. Not for all of them at the start, since most threads and command lines meet a few. A test
+ * proves table and machine equal over all cases.
  */
 import { setup, transition } from 'xstate'
 import type { LifecycleEvent } from './events.ts'
@@ -150,7 +151,9 @@ export function labelOf(event: LifecycleEvent): OperationLabel | undefined {
 
 /** The status after an event; undefined where the machine does not allow it. A look-up in the tabulated machine. */
 export function stepOf(status: Status, facts: MachineFacts, label: OperationLabel): Status | undefined {
-  return TABLE[caseOf(status, facts)]?.[label]
+  const at = caseOf(status, facts)
+  TABLE[at] ??= tabulated(status, facts)
+  return TABLE[at][label]
 }
 
 /** The same, asked of XState, at XState's price: the truth that the table is made from. */
@@ -167,21 +170,18 @@ export const MACHINE_FACTS: readonly MachineFacts[] = [false, true].flatMap((pee
   ),
 )
 
-const TABLE: readonly Partial<Record<OperationLabel, Status>>[] = tabulate()
+type Row = Partial<Record<OperationLabel, Status>>
 
-function tabulate(): readonly Partial<Record<OperationLabel, Status>>[] {
-  const table: Partial<Record<OperationLabel, Status>>[] = []
-  for (const status of STATUSES) {
-    for (const facts of MACHINE_FACTS) {
-      const row: Partial<Record<OperationLabel, Status>> = {}
-      for (const label of OPERATION_LABELS) {
-        const next = stepOfMachine(status, facts, label)
-        if (next !== undefined) row[label] = next
-      }
-      table[caseOf(status, facts)] = row
-    }
+/** By case, each row made when it is first looked at; what is in it follows from the machine alone. */
+const TABLE: Row[] = []
+
+function tabulated(status: Status, facts: MachineFacts): Row {
+  const row: Row = {}
+  for (const label of OPERATION_LABELS) {
+    const next = stepOfMachine(status, facts, label)
+    if (next !== undefined) row[label] = next
   }
-  return table
+  return row
 }
 
 function caseOf(status: Status, facts: MachineFacts): number {

@@ -7,6 +7,7 @@
  * time. Inside a JSON string its quotes would be escaped, and no fact or metadatum has that shape; a body that has it
  * all the same is refused before it is stored.
  */
+import { isWrittenByCodec } from './event-codec.ts'
 import type { ExpectedRevision, NewEvent, StoredEvent } from './event-store.ts'
 import { bodyStart, eventIdOf } from './hash-chain.ts'
 
@@ -17,7 +18,8 @@ export function exportedLine(event: Pick<NewEvent, 'hash' | 'body' | 'content'>)
 const LINE_START = '{"hash":"'
 const AFTER_HASH = '","body":'
 const BEFORE_CONTENT = ',"content":'
-const BOUNDARY = ',"content":{"salt":"'
+const SALT_START = '{"salt":"'
+const BOUNDARY = `${BEFORE_CONTENT}${SALT_START}`
 const HASH_END = LINE_START.length + 64
 const BODY_START = HASH_END + AFTER_HASH.length
 
@@ -75,21 +77,17 @@ export function assertAppendable(stream: string, expected: ExpectedRevision, eve
   if (!Number.isSafeInteger(revision) || (expected !== 'no_stream' && expected < 0)) {
     throw new TypeError(`An append to '${stream}' expects a revision from 0 or 'no_stream', and was given ${expected}.`)
   }
-  for (const { hash, id, type, body, content } of events) {
+  for (const event of events) {
+    const { hash, id, type, body, content } = event
     const start = bodyStart(stream, revision)
     const fits =
       hash.length === 64 &&
       id.length === 36 &&
       body.startsWith(start) &&
       body.startsWith(`"${type}",`, start.length) &&
-      body.endsWith('"}') &&
-      !body.includes(BOUNDARY) &&
-      !body.includes('\n') &&
-      body.isWellFormed() &&
-      content.startsWith('{"salt":"') &&
-      content.endsWith('}') &&
-      !content.includes('\n') &&
-      content.isWellFormed()
+      // The beginning of a salt alone is found, or not, in a quarter of the time.
+      !(body.includes(SALT_START) && body.includes(BOUNDARY)) &&
+      (isWrittenByCodec(event) || isWholeLine(body, content))
     if (!fits) {
       throw new TypeError(
         `An event for '${stream}' at revision ${revision} is not in the stored form: hash ${hash}, body ${body.slice(0, 200)}`,
@@ -97,6 +95,19 @@ export function assertAppendable(stream: string, expected: ExpectedRevision, eve
     }
     revision++
   }
+}
+
+/** What the codec writes is so by itself: JSON.stringify leaves neither line breaks nor lone surrogates in a text. */
+function isWholeLine(body: string, content: string): boolean {
+  return (
+    body.endsWith('"}') &&
+    content.startsWith(SALT_START) &&
+    content.endsWith('}') &&
+    !body.includes('\n') &&
+    !content.includes('\n') &&
+    body.isWellFormed() &&
+    content.isWellFormed()
+  )
 }
 
 /** A lone surrogate has no UTF-8: two names with different ones would become the same bytes. */

@@ -3,13 +3,14 @@
  * never blocks the host. It needs no event loop: it sleeps until the host signals a message or the next look at what
  * others committed is due.
  *
- *                 +-- batch --> one commit --> answers --> (checkpoint, when enough was written)
+ *                 +-- batch --> one commit --> answers --> (checkpoint, when it is due)
  *     asleep -----+-- turn  --> the write lock, held until the turn's append, its end or its time
  *                 +-- due   --> others' commits told; checkpoint, when it was quiet
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type PackedAnswers, packAnswers, unpackAppends } from './append-packing.ts'
 import { LogError, type LogErrorCode } from './event-store.ts'
+import { CheckpointPace } from './sqlite-checkpoint-pace.ts'
 import { SqliteCommits, type WriterHealth } from './sqlite-commits.ts'
 import { asLogError } from './sqlite-file.ts'
 
@@ -40,18 +41,12 @@ export type FromWriter =
   | { readonly type: 'advanced'; readonly advances?: readonly (readonly [stream: string, revision: number])[] }
   | { readonly type: 'health'; readonly health: WriterHealth }
 
-/** After so many bytes of events a checkpoint is made between two commits, so that the write-ahead log stays small. */
-const CHECKPOINT_BYTES = 4 * 1024 * 1024
-/** What is left is checkpointed when nothing was written for so long. */
-const CHECKPOINT_QUIET_MS = 250
-
 function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: WriterOptions): void {
   const signal = new Int32Array(shared)
   const opened = open()
   if (opened === undefined) return
   const commits: SqliteCommits = opened
-  let bytesToCheckpoint = 0
-  let lastWriteAt = 0
+  const pace = new CheckpointPace()
   let nextLookAt = 0
   let turnEndsAt = Number.POSITIVE_INFINITY
 
@@ -91,9 +86,9 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
         const answers = packAnswers(commits.commit(unpackAppends(message.batch)))
         say({ type: 'answers', flushMs: commits.flushMs, ...answers }, answers.answers)
         turnEndsAt = Number.POSITIVE_INFINITY
-        lastWriteAt = performance.now()
-        bytesToCheckpoint += message.batch.byteLength
-        if (bytesToCheckpoint >= CHECKPOINT_BYTES) checkpoint()
+        const now = performance.now()
+        pace.wrote(message.batch.byteLength, now)
+        if (pace.isDue(now)) checkpoint(now)
         return true
       }
       case 'turn':
@@ -116,7 +111,7 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
     nextLookAt = now + pollMs
     if (now >= turnEndsAt) endTurn()
     commits.look()
-    if (bytesToCheckpoint > 0 && now - lastWriteAt >= CHECKPOINT_QUIET_MS) checkpoint()
+    if (pace.isRemainderDue(now)) checkpoint(now)
   }
 
   function endTurn(): void {
@@ -124,9 +119,9 @@ function run(port: MessagePort, { path, signal: shared, lockWaitMs, pollMs }: Wr
     commits.unlock()
   }
 
-  function checkpoint(): void {
-    bytesToCheckpoint = 0
+  function checkpoint(now: number): void {
     commits.checkpoint()
+    pace.made(now, performance.now())
   }
 
   function say(message: FromWriter, transferred?: ArrayBuffer): void {

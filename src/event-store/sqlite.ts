@@ -48,6 +48,8 @@ export interface SqliteStoreOptions {
   readonly pollMs?: number
   readonly now?: () => number
   readonly newLogId?: () => string
+  /** Of its writer thread; default that of this process. */
+  readonly threadEnvironment?: NodeJS.ProcessEnv | undefined
 }
 
 /** Throws LogError for a place or a file that can't be a log of ours; never replaces what is there. */
@@ -59,7 +61,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Even
   })
   await retryWhileLocked(path, lockWaitMs, () => prepareFile(path, first))
   const signal = new SharedArrayBuffer(4)
-  const writer = await startWriter({ path, signal, lockWaitMs, pollMs })
+  const writer = await startWriter({ path, signal, lockWaitMs, pollMs }, options.threadEnvironment)
   try {
     const wakes = new AppendWakes()
     let foundDamage = (_message: string) => {}
@@ -402,12 +404,13 @@ interface WriterThread {
   listen(hear: (message: FromWriter) => void, onGone: (problem: string) => void): void
 }
 
-async function startWriter(workerData: WriterOptions): Promise<WriterThread> {
+async function startWriter(workerData: WriterOptions, env: NodeJS.ProcessEnv | undefined): Promise<WriterThread> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const worker = new Worker(new URL(`./sqlite-writer.${extension}`, import.meta.url), {
     workerData,
     name: 'log-writer',
     execArgv: [],
+    env,
   })
   // Listened to without a gap from here on: a message that nobody listens for is lost, and an error ends the process.
   const unheard: FromWriter[] = []

@@ -37,7 +37,8 @@ export interface Endpoint {
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: z.ZodType }>>
   /** Beside those that every endpoint may give. */
   readonly refusals?: readonly ErrorCode[]
-  readonly handle: (call: Call, host: Host) => Promise<Reply>
+  /** At once where nothing has to be waited for. Throws RequestRefused, or rejects with it. */
+  readonly handle: (call: Call, host: Host) => Promise<Reply> | Reply
   /** What whoever accepts `text/event-stream` is given instead, for as long as they like. */
   readonly stream?: (call: Call, host: Host, connection: StreamConnection) => Promise<void>
 }

@@ -7,6 +7,7 @@ import type { Quantiles } from '../authority/monitoring.ts'
 import type { ServedDoor } from '../client/door.ts'
 import type { ProjectionStanding } from './health-routes.ts'
 import { assertEverywhere } from './operation-address.ts'
+import { SecondsHistogram } from './seconds-histogram.ts'
 import type { ServerPlugin } from './server.ts'
 
 /** Asked at each scrape; what is not answered is left out, and said to be. */
@@ -39,15 +40,20 @@ const QUANTILES: Readonly<Record<string, string>> = { p50: '0.5', p90: '0.9', p9
 export class Metrics {
   readonly registry = new Registry()
   readonly #port: MetricsPort
-  readonly #commands = this.#histogram('verdict_command_seconds', 'From a command at the door to its answer.', [
-    'command',
-    'result',
-  ])
-  readonly #requests = this.#histogram(
-    'verdict_http_request_seconds',
-    'From a request to its response, waits included.',
-    ['endpoint', 'status'],
-  )
+  readonly #commands = new SecondsHistogram({
+    name: 'verdict_command_seconds',
+    help: 'From a command at the door to its answer.',
+    labelNames: ['command', 'result'],
+    buckets: SECONDS,
+    registry: this.registry,
+  })
+  readonly #requests = new SecondsHistogram({
+    name: 'verdict_http_request_seconds',
+    help: 'From a request to its response, waits included.',
+    labelNames: ['endpoint', 'status'],
+    buckets: SECONDS,
+    registry: this.registry,
+  })
   readonly #operations = this.#told('verdict_operations', 'Operations by kind and status.', ['kind', 'status'])
   readonly #freshness = this.#told(
     'verdict_operations_by_freshness',
@@ -98,16 +104,11 @@ export class Metrics {
   constructor(port: MetricsPort) {
     this.#port = port
     collectDefaultMetrics({ register: this.registry })
-    const appends = this.#histogram(
-      'verdict_append_seconds',
-      'From an append to its acknowledgement: durable by then.',
-      [],
-    )
+    const appends = this.#histogram('verdict_append_seconds', 'From an append to its acknowledgement: durable by then.')
     port.onAppend((ms) => appends.observe(ms / 1_000))
     const flushes = this.#histogram(
       'verdict_log_flush_seconds',
       'A flush of the embedded log to disk, shared by the appends of one commit.',
-      [],
     )
     port.onFlush((ms) => flushes.observe(ms / 1_000))
   }
@@ -117,10 +118,7 @@ export class Metrics {
     const send: ServedDoor['send'] = (registry, command, options) => {
       const begunAt = performance.now()
       return door.send(registry, command, options).then((result) => {
-        this.#commands.observe(
-          { command: typeOf(command), result: resultOf(result) },
-          (performance.now() - begunAt) / 1_000,
-        )
+        this.#commands.observe(typeOf(command), resultOf(result), (performance.now() - begunAt) / 1_000)
         return result
       })
     }
@@ -141,7 +139,7 @@ export class Metrics {
         const endpoint = endpointOf(request)?.id ?? 'other'
         const denied = DENIED[reply.statusCode]
         if (denied !== undefined) this.#denied.inc({ code: denied })
-        this.#requests.observe({ endpoint, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+        this.#requests.observe(endpoint, String(reply.statusCode), reply.elapsedTime / 1_000)
         done()
       })
       app.get(PATH, async (request, reply) => {
@@ -168,8 +166,8 @@ export class Metrics {
     return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.registry] })
   }
 
-  #histogram<L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> {
-    return new Histogram({ name, help, labelNames: [...labelNames], buckets: SECONDS, registers: [this.registry] })
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: SECONDS, registers: [this.registry] })
   }
 
   /** Asks the read models; what they do not answer in time is left out, and counted. */

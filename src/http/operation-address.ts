@@ -7,16 +7,22 @@ import { EVERY_WORKSPACE, type Principal, type Right, standing, workspacesOf } f
 
 /**
  * The owner of the operation that a call names: the one in the address; else the default one where it has such an operation;
- * else whoever has it, found in the index. Throws RequestRefused `not_found`, and `ambiguous_operation` for several.
+ * else whoever has it, found in the index. At once where nothing has to be looked up. Throws RequestRefused `not_found`, and
+ * `ambiguous_operation` for several, or rejects with it.
  */
-export async function ownerOf(call: Call, host: Host, right: Right): Promise<RegistryAddress> {
+export function ownerOf(call: Call, host: Host, right: Right): Promise<RegistryAddress> | RegistryAddress {
   if (call.isOwnerNamed) return call.registry
   const id = call.params.id ?? ''
-  const { principal, registry } = call
+  const { principal } = call
   const known = host.owners.get(id)
   if (known !== undefined && standing(principal, known.workspace, 'read') !== 'unknown') {
     return entitled(call, known, id, right)
   }
+  return foundOwner(call, host, id, right)
+}
+
+async function foundOwner(call: Call, host: Host, id: string, right: Right): Promise<RegistryAddress> {
+  const { principal, registry } = call
   const isTheirs = standing(principal, registry.workspace, 'read') !== 'unknown'
   if (isTheirs && (await host.door.snapshot(registry, id)) !== undefined) return entitled(call, registry, id, right)
   const found = await host.locate(id, workspacesOf(principal, 'read'))

@@ -1,5 +1,6 @@
 /** Operations: registered, looked at, waited for. */
 import { z } from 'zod'
+import type { CommandResult } from '../authority/command-answer.ts'
 import { COMMAND_SCHEMAS } from '../authority/commands.ts'
 import { leaseStanding } from '../authority/lease-standing.ts'
 import { resultClassOf } from '../authority/status.ts'
@@ -145,12 +146,16 @@ export const OPERATION_ENDPOINTS: readonly Endpoint[] = [
   },
 ]
 
-async function registered(call: Call, host: Host): Promise<Reply> {
-  const { registry, requestId } = call
+function registered(call: Call, host: Host): Promise<Reply> {
   const given = commandOf('RegisterOperation', call.body)
   // `"claim": true` is what people write; the authority knows an object, or nothing.
   const claiming = given.claim === true ? { claim: {} } : given.claim === false ? { claim: undefined } : undefined
-  const result = await sendCommand(call, host, registry, claiming === undefined ? given : { ...given, ...claiming })
+  const command = claiming === undefined ? given : { ...given, ...claiming }
+  return sendCommand(call, host, call.registry, command).then((result) => registeredReply(call, host, result))
+}
+
+function registeredReply(call: Call, host: Host, result: CommandResult): Reply {
+  const { registry, requestId } = call
   const reply = replyOf(result, requestId, ({ joined, changed }) => (joined === true || !changed ? 200 : 201))
   if (result.type === 'refused' || result.answer.operationId === undefined) return reply
   const { operationId } = result.answer

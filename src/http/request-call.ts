@@ -1,5 +1,4 @@
 /** What a request says beside its body: who sent it under which key, for how long it prefers to wait, whose trace it is part of. */
-import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RegistryAddress } from '../authority/questions.ts'
@@ -35,7 +34,8 @@ export function callOf(
   if (waitMs > 0) void reply.header('preference-applied', `wait=${waitMs / 1_000}`)
   const { body, onBehalfOf } = behalfOf(endpoint, request.body === undefined ? {} : request.body)
   const told = idempotencyKey(request)
-  const commandId = told ?? randomUUID()
+  // What names the request names its command as well, where its sender gave no name: it is as unique.
+  const commandId = told ?? request.id
   if (isCommand(endpoint)) void reply.header('idempotency-key', told === undefined ? commandId : headerOfText(told))
   return {
     principal,

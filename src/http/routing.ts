@@ -2,7 +2,7 @@
  * From endpoints to routes. A custom verb stands behind the last parameter of its address, and parameters may hold colons
  * themselves: so there is one route for all verbs of a place, and what stands behind the last colon is the verb.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
 import type { Endpoint } from './endpoint.ts'
 import { RequestRefused } from './error-responses.ts'
 
@@ -26,12 +26,13 @@ export function addressesOf(endpoint: Endpoint): readonly Address[] {
   return endpoint.scope === 'owner' && endpoint.path.startsWith('/') ? [long, short] : [long]
 }
 
+/** Sends the reply, now or later; throws, or has it refused, what is thrown on the way. */
 export type Answer = (
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
   reply: FastifyReply,
-) => Promise<unknown>
+) => void
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
@@ -50,7 +51,7 @@ export function mount(app: FastifyInstance, endpoints: readonly Endpoint[], answ
   }
   for (const [url, methods] of routes) {
     for (const [method, target] of methods) {
-      app.route({ method, url, handler: (request, reply) => reached(target, request, reply, answer) })
+      app.route({ method, url, handler: handlerOf(target, url, answer) })
     }
     const others = METHODS.filter((method) => !methods.has(method))
     const allow = [...methods.keys()].join(', ')
@@ -67,31 +68,32 @@ export function mount(app: FastifyInstance, endpoints: readonly Endpoint[], answ
   }
 }
 
-function reached(
-  target: Address | ReadonlyMap<string, Address>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  answer: Answer,
-): Promise<unknown> {
-  // Strings, decoded: no route has a parser of its own.
-  const params = request.params as Readonly<Record<string, string>>
-  if (!(target instanceof Map)) return answer(target as Address, params, request, reply)
-  const name = Object.keys(params).at(-1) ?? ''
-  const whole = params[name] ?? ''
-  const colon = whole.lastIndexOf(':')
-  const address = colon < 0 ? undefined : target.get(whole.slice(colon + 1))
-  if (address === undefined) {
-    const verbs = [...target.keys()]
-    const got = colon < 0 ? 'none' : JSON.stringify(whole.slice(colon + 1))
-    throw new RequestRefused(
-      'no_such_route',
-      `expected one of the verbs ${verbs.join(', ')} behind a colon, got ${got}`,
-      {
-        verbs,
-      },
-    )
+function handlerOf(target: Address | ReadonlyMap<string, Address>, url: string, answer: Answer): RouteHandlerMethod {
+  if (!(target instanceof Map)) {
+    const address = target as Address
+    return (request, reply) => answer(address, paramsOf(request), request, reply)
   }
-  return answer(address, { ...params, [name]: whole.slice(0, colon) }, request, reply)
+  const name = url.slice(url.lastIndexOf(':') + 1)
+  return (request, reply) => {
+    const params = paramsOf(request)
+    const whole = params[name] ?? ''
+    const colon = whole.lastIndexOf(':')
+    const address = colon < 0 ? undefined : target.get(whole.slice(colon + 1))
+    if (address === undefined) throw noSuchVerb(target, colon < 0 ? undefined : whole.slice(colon + 1))
+    answer(address, { ...params, [name]: whole.slice(0, colon) }, request, reply)
+  }
+}
+
+/** Strings, decoded: no route has a parser of its own. */
+function paramsOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  return request.params as Readonly<Record<string, string>>
+}
+
+function noSuchVerb(target: ReadonlyMap<string, Address>, told: string | undefined): RequestRefused {
+  const verbs = [...target.keys()]
+  const got = told === undefined ? 'none' : JSON.stringify(told)
+  const message = `expected one of the verbs ${verbs.join(', ')} behind a colon, got ${got}`
+  return new RequestRefused('no_such_route', message, { verbs })
 }
 
 /** The router's form of a path: `{id}` is `:id`, a colon of ours is two, and a verb behind a parameter stands apart. */

@@ -187,7 +187,7 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   for (const plugin of plugins) plugin(app, context)
   mount(app, API_ENDPOINTS, (address, params, request, reply) => {
     request.endpoint = address.endpoint
-    return answer(context, address, params, request, reply)
+    answer(context, address, params, request, reply)
   })
 
   let drained: Promise<void> | undefined
@@ -238,14 +238,14 @@ export async function createServer(parts: ServerParts): Promise<ApiServer> {
   }
 }
 
-/** Gives no reply where it was sent: whoever awaits one waits for its end, as for a promise. */
-async function answer(
+/** Sends the reply as soon as there is one. No promise more than the door needs: this runs for every request. */
+function answer(
   { host, principalOf, draining }: ServerContext,
   address: Address,
   params: Readonly<Record<string, string>>,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply | undefined> {
+): void {
   const { endpoint } = address
   const principal = endpoint.access === 'anybody' ? NOBODY : principalOf(request)
   const parts = { principal, params, waitSecondsMax: host.settings.httpWaitSecondsMax }
@@ -255,15 +255,31 @@ async function answer(
   if (!isWeighedLater) assertEntitled(principal, call.registry, endpoint.right)
   if (endpoint.stream !== undefined && /\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
     const entitlement = new StandingEntitlement({ request, principal, draining, ...host })
-    try {
-      await endpoint.stream(call, host, connectionOf(request, reply, entitlement.over))
-    } finally {
-      entitlement.release()
-    }
-    return reply
+    void endpoint
+      .stream(call, host, connectionOf(request, reply, entitlement.over))
+      .catch((error: unknown) => fail(error, reply))
+      .finally(() => entitlement.release())
+    return
   }
-  send(await endpoint.handle(call, host), reply)
-  return undefined
+  const told = endpoint.handle(call, host)
+  if (!(told instanceof Promise)) {
+    send(told, reply)
+    return
+  }
+  const failed = (error: unknown) => fail(error, reply)
+  told.then((later) => {
+    // Nobody holds the promise of this: what it throws would end the process.
+    try {
+      send(later, reply)
+    } catch (error) {
+      failed(error)
+    }
+  }, failed)
+}
+
+/** To the error handler; nothing more can be said of what is a stream already. */
+function fail(error: unknown, reply: FastifyReply): void {
+  if (!reply.sent) void reply.send(error instanceof Error ? error : new Error('thrown was no error', { cause: error }))
 }
 
 /** Calls what anybody may. */

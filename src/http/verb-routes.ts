@@ -1,11 +1,12 @@
 /** Custom verbs: each is one command of the authority, which checks the body and decides. */
 import type { z } from 'zod'
+import type { CommandResult } from '../authority/command-answer.ts'
 import { COMMAND_SCHEMAS, type CommandType } from '../authority/commands.ts'
 import { commandAnswerSchema } from '../wire/command-wire.ts'
 import { onBehalfOfSchema } from '../wire/sender-wire.ts'
 import { OPERATION_VERBS, OWNER_VERBS } from '../wire/verbs.ts'
 import { commandOf, replyOf, sendCommand } from './commands.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { Endpoint, Reply } from './endpoint.ts'
 import { ownerOf } from './operation-address.ts'
 
 const SUMMARIES: Readonly<Record<keyof typeof OPERATION_VERBS | `owner-${keyof typeof OWNER_VERBS}`, string>> = {
@@ -56,13 +57,17 @@ export const VERB_ENDPOINTS: readonly Endpoint[] = [
         'not_served',
         'read_model_behind',
       ],
-      handle: async (call, host) => {
+      handle: (call, host) => {
         const { requestId, params } = call
         const command = commandOf(type, call.body, params.id ?? '')
-        const registry = await ownerOf(call, host, 'read')
-        const result = await sendCommand(call, host, registry, command)
-        if (result.type === 'refused' && result.rejection.code === 'not_found') host.owners.forget(params.id ?? '')
-        return replyOf(result, requestId, () => 200)
+        const replied = (result: CommandResult): Reply => {
+          if (result.type === 'refused' && result.rejection.code === 'not_found') host.owners.forget(params.id ?? '')
+          return replyOf(result, requestId, () => 200)
+        }
+        const owner = ownerOf(call, host, 'read')
+        return owner instanceof Promise
+          ? owner.then((registry) => sendCommand(call, host, registry, command)).then(replied)
+          : sendCommand(call, host, owner, command).then(replied)
       },
     }),
   ),
@@ -78,11 +83,10 @@ export const VERB_ENDPOINTS: readonly Endpoint[] = [
       body: bodyOf(type),
       answers: { 200: { description: 'It is so, on disk.', schema: commandAnswerSchema } },
       refusals: ['owner_retired', 'registry_already_open', 'command_id_reused'],
-      handle: async (call, host) => {
-        const command = commandOf(type, call.body)
-        const result = await sendCommand(call, host, call.registry, command)
-        return replyOf(result, call.requestId, () => 200)
-      },
+      handle: (call, host) =>
+        sendCommand(call, host, call.registry, commandOf(type, call.body)).then((result) =>
+          replyOf(result, call.requestId, () => 200),
+        ),
     }),
   ),
 ]

@@ -10,10 +10,15 @@ export class ProcessHold {
   readonly #timer = setInterval(() => {}, FAR_MS).unref()
   #waiting = 0
 
-  /** The same promise; until it is settled the process goes on. */
-  during<T>(answer: Promise<T>): Promise<T> {
+  /** The same promise; until it is settled the process goes on. `seen` is called with its value before whoever awaits it. */
+  during<T>(answer: Promise<T>, seen?: (value: T) => void): Promise<T> {
     if (this.#waiting++ === 0) this.#timer.ref()
-    answer.then(this.#settled, this.#settled)
+    const settled = this.#settled
+    const told = (value: T) => {
+      settled()
+      seen?.(value)
+    }
+    answer.then(seen === undefined ? settled : told, settled)
     return answer
   }
 

@@ -1,5 +1,5 @@
 /** The streams of registries by name: checked and encoded once, because every command asks. */
-import { type Bounds, isPrintable, utf8Length } from '../authority/bounds.ts'
+import { type Bounds, isName, utf8Length } from '../authority/bounds.ts'
 import type { Rejection } from '../authority/rejections.ts'
 import { type RegistryName, registryStream } from '../event-store/stream-names.ts'
 
@@ -41,8 +41,7 @@ export function nameFault(
   value: unknown,
   { nameBytesMax }: Pick<Bounds, 'nameBytesMax'>,
 ): Rejection | undefined {
-  const isName = typeof value === 'string' && value !== '' && utf8Length(value) <= nameBytesMax && isPrintable(value)
-  if (isName) return undefined
+  if (typeof value === 'string' && isName(value, nameBytesMax)) return undefined
   const expected = `1 to ${nameBytesMax} bytes of printable text`
   const got = typeof value === 'string' ? `${utf8Length(value)} bytes` : typeof value
   return invalid(path, expected, got)

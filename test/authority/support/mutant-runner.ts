@@ -44,8 +44,8 @@ const SEED = 1
 /** What killed one mutant often kills those beside it. */
 const RECENT_KILLERS_MAX = 12
 
-/** Asleep, as everything is loaded first. */
-const FIRST: Loading = { sources: '0', tests: '0' }
+/** Asleep, as everything is loaded first. No mutant has such a name: they are numbered. */
+const FIRST: Loading = { sources: 'first', tests: 'first' }
 /** What happens for a file before its first test, told as if it were a test: its sources are loaded, then it is itself. */
 const SOURCES = 'loading its sources'
 const TABLES = 'making its tests'
