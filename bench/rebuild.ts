@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openNode } from '../src/app.ts'
+import { keepNewObjectsYoung } from '../src/cli/young-objects.ts'
 import { openSqliteStore } from '../src/event-store/sqlite.ts'
 import { LogItems } from '../src/subscriptions/log-items.ts'
 import { writeLogOfOperations } from './log-of-operations.ts'
@@ -20,6 +22,8 @@ const SLOWER_AT_MOST = 2
 export const ALL_READ_MODELS = ['operation-index', 'operation-history', 'liveness', 'rates', 'registries']
 
 export async function rebuild(): Promise<BenchReport> {
+  // As the program `verdict` does.
+  keepNewObjectsYoung()
   const directory = mkdtempSync(join(tmpdir(), 'verdict-rebuild-'))
   const file = join(directory, 'log.db')
   try {
@@ -76,15 +80,22 @@ async function besideCommands(file: string): Promise<readonly BenchRow[]> {
   const stop = new AbortController()
   const latencies: number[] = []
   const working = steadyCommands(node, COMMANDS_PER_SECOND, stop.signal, latencies)
-  await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
+  await delay(WARM_UP_MS)
   latencies.length = 0
-  await new Promise((resolve) => setTimeout(resolve, MEASURED_MS))
-  const floor = quantile(sorted(latencies.splice(0)), 0.99)
-  await node.readSide.rebuild(['operation-index'])
+  await delay(MEASURED_MS)
+  const without = latencies.splice(0)
+  const started = performance.now()
+  const { events } = await node.readSide.rebuild(['operation-index'])
+  const ms = performance.now() - started
   const value = quantile(sorted(latencies.splice(0)), 0.99)
+  await delay(MEASURED_MS)
+  const floor = quantile(sorted([...without, ...latencies]), 0.99)
   stop.abort()
   await working
   await node.door.close()
-  const name = `command p99 during a rebuild, ${COMMANDS_PER_SECOND} commands/s, floor: without one`
-  return [{ case: name, value, unit: 'ms', floor, ratio: floor / value, aim: { atMost: SLOWER_AT_MOST * floor } }]
+  const name = `command p99 during a rebuild, ${COMMANDS_PER_SECOND} commands/s, floor: before and after it`
+  return [
+    { case: name, value, unit: 'ms', floor, ratio: floor / value, aim: { atMost: SLOWER_AT_MOST * floor } },
+    { case: 'that rebuild', value: (1_000 * events) / ms, unit: 'events/s' },
+  ]
 }

@@ -110,7 +110,17 @@ export class ReadDatabase {
     const [standing] = this.#db.pragma('wal_checkpoint(NOOP)') as [
       { readonly log: number; readonly checkpointed: number },
     ]
-    if (standing.log - standing.checkpointed >= WAL_PAGES_DUE) this.#db.pragma('wal_checkpoint(PASSIVE)')
+    if (standing.log - standing.checkpointed >= WAL_PAGES_DUE) this.checkpoint()
+  }
+
+  /** The same however little there is of it. */
+  checkpoint(): void {
+    this.#db.pragma('wal_checkpoint(PASSIVE)')
+  }
+
+  /** From now on no commit of this connection does it, however much there is: whoever commits says when. */
+  checkpointOnlyByHand(): void {
+    this.#db.pragma('wal_autocheckpoint = 0')
   }
 
   /** Of one projection or of all, oldest first. */

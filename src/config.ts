@@ -61,6 +61,11 @@ export const settingsSchema = z.strictObject({
   /** The same while nobody of this process waits for its rows. */
   projectionRestMs: ms.default(200),
   rebuildBatchEventsMax: positive.default(5_000),
+  /**
+   * Of the time, while others write to a log on the same disk: what a rebuild may spend in flushes that are long enough for commands to
+   * feel. It rests behind each; with 1 it never does.
+   */
+  rebuildDiskShareMax: z.number().min(0.001).max(1).default(0.015),
   /** How soon the read models notice what other processes append, at the latest. */
   logPollMs: positive.default(20),
   /** How long a question waits until the read models have reached the position that it needs. */

@@ -4,7 +4,7 @@
  *
  *     follow: log -> projectors -> file      ask: file -> answers      build: log -> new rows beside the old, or a check
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { constants, platform, setPriority } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -134,7 +134,7 @@ function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: Row
 }
 
 function build(
-  { path: file, settings, holder }: ThreadData,
+  { path: file, log, settings, holder }: ThreadData,
   reader: LogReader,
   all: readonly Projection[],
 ): OpenedRole {
@@ -143,8 +143,10 @@ function build(
       async rebuild(names: readonly string[], { signal, onProgress }) {
         const projections = names.map((name) => named(all, name))
         const { database } = openReadFile(file)
+        const sharesDisk = log.type === 'sqlite' && statSync(log.path).dev === statSync(file).dev
+        const parts = { database, reader, projections, settings, clock, random, holder, sharesDisk }
         try {
-          return await rebuild({ database, reader, projections, settings, clock, random, holder, signal, onProgress })
+          return await rebuild({ ...parts, signal, onProgress })
         } finally {
           database.close()
         }

@@ -222,7 +222,8 @@ export class Follower {
     }
     const unbuilt = projections.filter(({ name }) => names.includes(name))
     try {
-      await rebuild({ ...this.#parts, database, projections: unbuilt, signal, onProgress: () => {} })
+      const parts = { ...this.#parts, database, projections: unbuilt, sharesDisk: false, signal }
+      await rebuild({ ...parts, onProgress: () => {} })
     } catch {
       // Whoever builds next finds the same in the way, and says so.
       return false

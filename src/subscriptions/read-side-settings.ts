@@ -5,6 +5,7 @@ export interface ReadSideSettings {
   readonly projectionBatchMs: number
   readonly projectionRestMs: number
   readonly rebuildBatchEventsMax: number
+  readonly rebuildDiskShareMax: number
   readonly logPollMs: number
   readonly questionTimeoutMs: number
   readonly projectionLaggingMs: number

@@ -3,6 +3,8 @@
  * there, then on to where the follower stands, then the swap. What is cancelled or fails leaves nothing behind.
  *
  *     begin -> whole log, in large batches -> indexes -> what came meanwhile -> at or beyond the served place? -> swap
+ *
+ * Beside commands it takes what they leave of the disk: shared-disk.ts.
  */
 import type { Checkpoint } from '../../projections/checkpoint.ts'
 import { Lease } from '../../projections/lease.ts'
@@ -17,6 +19,7 @@ import type { RebuildProgress } from './projection-health.ts'
 import { ReadSideError } from './read-side-error.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 import { retryDelayMs } from './retry-delay.ts'
+import { SharedDisk } from './shared-disk.ts'
 
 export interface RebuildParts {
   readonly database: ReadDatabase
@@ -26,6 +29,8 @@ export interface RebuildParts {
   readonly clock: Clock
   readonly random: () => number
   readonly holder: string
+  /** The log lies on the disk of the rows: while others write to it, they are flushed little by little, and it rests. */
+  readonly sharesDisk: boolean
   readonly signal: AbortSignal
   readonly onProgress: (progress: RebuildProgress) => void
 }
@@ -82,6 +87,7 @@ async function build(
   renew: () => void,
 ): Promise<RebuildReport> {
   const { database, reader, projections, settings, clock, signal, onProgress } = parts
+  const disk = sharedDisk(parts, end, renew)
   const ended = new AbortController()
   const reading = AbortSignal.any([signal, ended.signal])
   const { rebuildBatchEventsMax, projectionBatchBytesMax: bytesMax } = settings
@@ -96,9 +102,11 @@ async function build(
       uncommitted += batch.events
       for (const projector of built) fold(batch, projector, clock.now())
       if (uncommitted < rebuildBatchEventsMax && !batch.isCaughtUp) continue
+      const committed = uncommitted
       uncommitted = 0
       for (const projector of built) {
         await persistently(parts, () => projector.commit(clock.now()))
+        await disk?.flush()
         if (clock.monotonicNow() - renewedAt < settings.followLeaseMs / RENEWALS_PER_LEASE) continue
         await persistently(parts, renew)
         renewedAt = clock.monotonicNow()
@@ -106,10 +114,13 @@ async function build(
       const position = placeOf(built)
       onProgress({ events, position, end: position > end ? position : end })
       signal.throwIfAborted()
-      if (!batch.isCaughtUp) continue
+      if (!batch.isCaughtUp) {
+        await disk?.rest(committed)
+        continue
+      }
       if (!isIndexed) {
         isIndexed = true
-        await index(parts, built, renew)
+        await index(parts, built, renew, disk)
       }
       if (await persistently(parts, () => swapped(database, built))) {
         return { projections: projections.map(({ name }) => name), events, position }
@@ -129,7 +140,19 @@ function fold({ items, last }: LogBatch, projector: Projector, at: number): void
   if (last !== undefined) projector.fold(items, { ...projector.checkpoint, ...last }, at)
 }
 
-async function index(parts: RebuildParts, built: readonly Projector[], renew: () => void): Promise<void> {
+function sharedDisk(parts: RebuildParts, end: bigint, renew: () => void): SharedDisk | undefined {
+  if (!parts.sharesDisk) return undefined
+  parts.database.checkpointOnlyByHand()
+  const shareMax = parts.settings.rebuildDiskShareMax
+  return new SharedDisk({ ...parts, shareMax, end, renew, persistently: (write) => persistently(parts, write) })
+}
+
+async function index(
+  parts: RebuildParts,
+  built: readonly Projector[],
+  renew: () => void,
+  disk: SharedDisk | undefined,
+): Promise<void> {
   const { database, signal, clock } = parts
   for (const { projection, generation } of built) {
     for (const step of database.finishing(projection, generation.generation)) {
@@ -139,6 +162,8 @@ async function index(parts: RebuildParts, built: readonly Projector[], renew: ()
         renew()
       }
       await persistently(parts, () => database.transaction(stepAndRenew))
+      await disk?.flush()
+      await disk?.rest()
       // Lets others write, and a cancellation through.
       await sleep(clock, 1)
       signal.throwIfAborted()

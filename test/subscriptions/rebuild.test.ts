@@ -6,7 +6,11 @@ import { describe, expect, test } from 'vitest'
 import { Lease } from '../../projections/lease.ts'
 import { openReadDatabase } from '../../projections/read-database.ts'
 import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
+import { settingsOf } from '../../src/config.ts'
+import { openSqliteLogReader } from '../../src/event-store/sqlite-log-reader.ts'
+import { SYSTEM_CLOCK } from '../../src/runtime/clock.ts'
 import type { RebuildProgress } from '../../src/subscriptions/projection-health.ts'
+import { rebuild } from '../../src/subscriptions/rebuild.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
 import { TALLY } from '../projections/support/tally.ts'
 import { appendNext, encodedHistory, writtenLog } from './support/appended-history.ts'
@@ -240,6 +244,76 @@ describe('a rebuild', () => {
       () => tablesIn(`${file}-views`),
       (tables) => tables.length === before.length - 2,
     )
+  })
+})
+
+describe('a rebuild on the disk of a log that others write to', () => {
+  const EVENTS = 1_000
+
+  /** Every flush takes 10 ms by its clock, and whenever it looks at the log, something has come. */
+  async function besideCommands(onRest: () => void) {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, EVENTS)
+    const node = await openedNode(file, { readModels: { follow: 'never' } })
+    const reader = await openSqliteLogReader({ path: file })
+    const database = openReadDatabase(`${file}-views`)
+    atTheEnd(async () => {
+      database.close()
+      await reader.close()
+    })
+    let now = 0
+    let registered = 0
+    const built = (signal: AbortSignal) =>
+      rebuild({
+        database,
+        reader: {
+          ...reader,
+          async end() {
+            await register(node, 'beside', `id-${registered++}`, 'k')
+            return await reader.end()
+          },
+        },
+        projections: [TALLY],
+        settings: settingsOf({ rebuildBatchEventsMax: 100, rebuildDiskShareMax: 0.2 }),
+        clock: {
+          ...SYSTEM_CLOCK,
+          monotonicNow: () => (now += 10),
+          after(ms, call) {
+            if (ms === 40) onRest()
+            return SYSTEM_CLOCK.after(ms, call, 'awaited')
+          },
+        },
+        random: Math.random,
+        holder: 'test',
+        sharesDisk: true,
+        signal,
+        onProgress: () => {},
+      })
+    return { file, node, built, registered: () => registered }
+  }
+
+  test('D2: rests, comes to the end all the same, and has every row', async () => {
+    let rests = 0
+    const { file, node, built, registered } = await besideCommands(() => rests++)
+    const { events } = await built(new AbortController().signal)
+    expect(rests).toBeGreaterThanOrEqual(EVENTS / 100)
+    expect(events).toBeGreaterThan(EVENTS)
+    expect(registered()).toBeGreaterThan(rests)
+    await node.door.close()
+    const following = await openedNode(file)
+    expect(await tallies(following, await following.store.end())).toEqual({ k: EVENTS + registered() })
+    expect(await following.readSide.check('tally', undefined)).toMatchObject({ differences: [], parked: [] })
+  })
+
+  test('D2: is cancelled while it rests, and leaves nothing behind', async () => {
+    const cancelling = new AbortController()
+    let rests = 0
+    const { file, built } = await besideCommands(() => {
+      if (++rests === 3) cancelling.abort(new Error('cancelled'))
+    })
+    await expect(built(cancelling.signal)).rejects.toThrow('cancelled')
+    expect(rests).toBe(3)
+    expect(tablesIn(`${file}-views`)).toEqual([])
   })
 })
 

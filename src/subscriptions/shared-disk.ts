@@ -1,0 +1,89 @@
+/**
+ * What a rebuild leaves to commands where log and rows lie on one disk: a commit of the log waits for whatever is being flushed
+ * there. So while others write to the log, rows are flushed little by little; what can't be (an index is one commit, however large)
+ * is followed by a rest, so that few commands meet it.
+ *
+ *     commit -> the log has grown? -- no --> on, as fast as it goes
+ *                     '-- yes --> checkpoint -- quick --> on
+ *                                     '-- slow --> rest until that is made up for, the log is quiet, or it would outgrow the rows
+ */
+import type { ReadDatabase } from '../../projections/read-database.ts'
+import type { EventReader } from '../event-store/event-store.ts'
+import { type Clock, sleep } from '../runtime/clock.ts'
+
+export interface SharedDiskParts {
+  readonly database: Pick<ReadDatabase, 'checkpoint' | 'checkpointWhenDue'>
+  readonly reader: Pick<EventReader, 'end'>
+  readonly clock: Clock
+  /** Of the time: in flushes that are felt. */
+  readonly shareMax: number
+  /** Where the log ends now. */
+  readonly end: bigint
+  /** What is written to the file: again, while others do. */
+  readonly persistently: (write: () => void) => Promise<void>
+  /** Called several times a second in a rest: it may be long. */
+  readonly renew: () => void
+  readonly signal: AbortSignal
+}
+
+/** A flush that is over before is not told from one of the log's own. */
+const FELT_MS = 5
+const REST_MS_MAX = 10_000
+/** A log to which nothing came for so long is quiet. */
+const QUIET_MS = 250
+/** Of what was built since the last rest: by less than that the log may grow up to the end of the next one. */
+const GROWTH_SHARE_MAX = 0.5
+
+export class SharedDisk {
+  readonly #parts: SharedDiskParts
+  #end: bigint
+  #owedMs = 0
+  #rested: { readonly at: number; readonly end: bigint }
+
+  constructor(parts: SharedDiskParts) {
+    this.#parts = parts
+    this.#end = parts.end
+    this.#rested = { at: parts.clock.monotonicNow(), end: parts.end }
+  }
+
+  /** After each commit. */
+  async flush(): Promise<void> {
+    const { database, clock, shareMax, persistently } = this.#parts
+    if (!(await this.#hasGrown())) return persistently(() => database.checkpointWhenDue())
+    const startedAt = clock.monotonicNow()
+    await persistently(() => database.checkpoint())
+    const flushMs = clock.monotonicNow() - startedAt
+    if (flushMs >= FELT_MS) this.#owedMs += flushMs / shareMax - flushMs
+  }
+
+  /**
+   * Where there is something to make up for. `built` events were brought into the rows since the last rest, any number where the log's
+   * growth is made up for later. Throws the signal's reason, and what renewing throws.
+   */
+  async rest(built = Number.POSITIVE_INFINITY): Promise<void> {
+    const { clock, signal, persistently, renew } = this.#parts
+    let leftMs = Math.min(this.#owedMs, REST_MS_MAX, this.#roomMs(built))
+    this.#owedMs = 0
+    for (; leftMs > 0; leftMs -= QUIET_MS) {
+      await sleep(clock, Math.min(leftMs, QUIET_MS), signal)
+      await persistently(renew)
+      if (!(await this.#hasGrown())) break
+    }
+    this.#rested = { at: clock.monotonicNow(), end: this.#end }
+  }
+
+  /** How long, at its pace since the last rest, the log takes to grow by its share of what was built. */
+  #roomMs(built: number): number {
+    const grown = Number(this.#end - this.#rested.end)
+    if (grown === 0 || built === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+    const elapsedMs = this.#parts.clock.monotonicNow() - this.#rested.at
+    return ((built * GROWTH_SHARE_MAX - grown) * elapsedMs) / grown
+  }
+
+  async #hasGrown(): Promise<boolean> {
+    const end = await this.#parts.reader.end()
+    const hasGrown = end !== this.#end
+    this.#end = end
+    return hasGrown
+  }
+}
