@@ -107,15 +107,21 @@ export class ReadDatabase {
    * a commit that has to do it.
    */
   checkpointWhenDue(): void {
+    if (this.#pagesToCopy() >= WAL_PAGES_DUE) this.#db.pragma('wal_checkpoint(PASSIVE)')
+  }
+
+  /** The same however little there is of it: gives how many pages there were. */
+  checkpoint(): number {
+    const pages = this.#pagesToCopy()
+    this.#db.pragma('wal_checkpoint(PASSIVE)')
+    return pages
+  }
+
+  #pagesToCopy(): number {
     const [standing] = this.#db.pragma('wal_checkpoint(NOOP)') as [
       { readonly log: number; readonly checkpointed: number },
     ]
-    if (standing.log - standing.checkpointed >= WAL_PAGES_DUE) this.checkpoint()
-  }
-
-  /** The same however little there is of it. */
-  checkpoint(): void {
-    this.#db.pragma('wal_checkpoint(PASSIVE)')
+    return standing.log - standing.checkpointed
   }
 
   /** From now on no commit of this connection does it, however much there is: whoever commits says when. */

@@ -26,8 +26,9 @@ export interface SharedDiskParts {
   readonly signal: AbortSignal
 }
 
-/** A flush that is over before is not told from one of the log's own. */
+/** A flush that is over before is not told from one of the log's own; nor is one of less, which is as slow as the disk is to everybody. */
 const FELT_MS = 5
+const FELT_PAGES = 256
 const REST_MS_MAX = 10_000
 /** A log to which nothing came for so long is quiet. */
 const QUIET_MS = 250
@@ -50,10 +51,13 @@ export class SharedDisk {
   async flush(): Promise<void> {
     const { database, clock, shareMax, persistently } = this.#parts
     if (!(await this.#hasGrown())) return persistently(() => database.checkpointWhenDue())
+    let pages = 0
     const startedAt = clock.monotonicNow()
-    await persistently(() => database.checkpoint())
+    await persistently(() => {
+      pages = database.checkpoint()
+    })
     const flushMs = clock.monotonicNow() - startedAt
-    if (flushMs >= FELT_MS) this.#owedMs += flushMs / shareMax - flushMs
+    if (flushMs >= FELT_MS && pages >= FELT_PAGES) this.#owedMs += flushMs / shareMax - flushMs
   }
 
   /**

@@ -24,6 +24,7 @@ import {
   TALLIES_QUESTION,
   tallies,
 } from './support/read-side-node.ts'
+import { TALLY_WIDE } from './support/tally-projections.ts'
 
 const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'registries', 'rates']
 
@@ -273,7 +274,7 @@ describe('a rebuild on the disk of a log that others write to', () => {
             return await reader.end()
           },
         },
-        projections: [TALLY],
+        projections: [TALLY_WIDE],
         settings: settingsOf({ rebuildBatchEventsMax: 100, rebuildDiskShareMax: 0.2 }),
         clock: {
           ...SYSTEM_CLOCK,
@@ -300,7 +301,7 @@ describe('a rebuild on the disk of a log that others write to', () => {
     expect(events).toBeGreaterThan(EVENTS)
     expect(registered()).toBeGreaterThan(rests)
     await node.door.close()
-    const following = await openedNode(file)
+    const following = await openedNode(file, { projection: 'TALLY_WIDE' })
     expect(await tallies(following, await following.store.end())).toEqual({ k: EVENTS + registered() })
     expect(await following.readSide.check('tally', undefined)).toMatchObject({ differences: [], parked: [] })
   })

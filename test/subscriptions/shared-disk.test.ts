@@ -5,14 +5,15 @@ import { SharedDisk } from '../../src/subscriptions/shared-disk.ts'
 const REST_MS_MAX = 10_000
 
 interface Beside {
-  /** What a flush takes. */
+  /** What a flush takes, and of how much it is. */
   readonly flushMs?: number
+  readonly pages?: number
   readonly shareMax?: number
   /** Events that come to the log between any two looks at it. */
   readonly grownEachLook?: number
 }
 
-function diskBeside({ flushMs = 20, shareMax = 0.02, grownEachLook = 1 }: Beside) {
+function diskBeside({ flushMs = 20, pages = 350, shareMax = 0.02, grownEachLook = 1 }: Beside) {
   const clock = new HandMovedClock()
   const log = { end: 1_000n, grownEachLook }
   const done: string[] = []
@@ -22,6 +23,7 @@ function diskBeside({ flushMs = 20, shareMax = 0.02, grownEachLook = 1 }: Beside
       checkpoint: () => {
         done.push('flushed')
         clock.sleep(flushMs)
+        return pages
       },
       checkpointWhenDue: () => done.push('flushed when due'),
     },
@@ -63,6 +65,7 @@ describe('a rebuild whose rows lie on the disk of the log', () => {
 
   test.each([
     ['that is as short as those of the log: goes on', { flushMs: 4 }, 0],
+    ['of little, on a disk that is slow to everybody: goes on', { flushMs: 400, pages: 255 }, 0],
     ['of 20 ms at a share of 2%: rests 980 ms', { flushMs: 20, shareMax: 0.02 }, 1_000],
     ['of 20 ms at a share of 10%: rests 180 ms', { flushMs: 20, shareMax: 0.1 }, 250],
     ['of 20 ms at a share of 1: goes on', { flushMs: 20, shareMax: 1 }, 0],

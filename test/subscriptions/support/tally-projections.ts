@@ -1,6 +1,6 @@
 /** Small projections and questions for the tests of following: named by this module, as users name their own. */
 import { existsSync } from 'node:fs'
-import type { Projection, ProjectionTable } from '../../../projections/projection.ts'
+import type { ProjectedEvent, Projection, ProjectionTable } from '../../../projections/projection.ts'
 import { QuestionError } from '../../../projections/question-error.ts'
 import type { ReadSession } from '../../../projections/read-session.ts'
 import { TALLIES, TALLY, type Tally } from '../../projections/support/tally.ts'
@@ -9,6 +9,24 @@ export { TALLY }
 
 export const TALLY_2: Projection = { ...TALLY, version: 2 }
 export const TALLY_STRICT: Projection = { ...TALLY, unknownEvents: 'stop' }
+
+/** Keeps 16 KiB for each event: a hundred of them are more than a disk takes in without being felt. */
+const WIDE_ROWS: ProjectionTable<Pick<ProjectedEvent, 'stream' | 'revision'>> = {
+  name: 'wide_row',
+  columns: [
+    { name: 'stream', type: 'text' },
+    { name: 'revision', type: 'integer' },
+    { name: 'filler', type: 'text' },
+  ],
+  key: ['stream', 'revision'],
+  indexes: [],
+  write: ({ stream, revision }) => [stream, revision, 'x'.repeat(16 * 1024)],
+  read: ([stream, revision]) => ({ stream: String(stream), revision: Number(revision) }),
+  targets: ({ stream, revision }) => [[stream, revision]],
+  evolve: (_row, { stream, revision }) => ({ stream, revision }),
+}
+
+export const TALLY_WIDE: Projection = { ...TALLY, tables: [TALLIES, WIDE_ROWS] }
 
 /** Of kinds that are named like a file, those alone make sense whose file is there. */
 const CURABLE_TALLIES: ProjectionTable<Tally> = {
