@@ -104,24 +104,15 @@ export class ReadDatabase {
 
   /**
    * Brings what was committed from the write-ahead log into the file, once there is enough of it: here nobody waits for it, as for
-   * a commit that has to do it.
+   * a commit that has to do it. Gives whether it did.
    */
-  checkpointWhenDue(): void {
-    if (this.#pagesToCopy() >= WAL_PAGES_DUE) this.#db.pragma('wal_checkpoint(PASSIVE)')
-  }
-
-  /** The same however little there is of it: gives how many pages there were. */
-  checkpoint(): number {
-    const pages = this.#pagesToCopy()
-    this.#db.pragma('wal_checkpoint(PASSIVE)')
-    return pages
-  }
-
-  #pagesToCopy(): number {
+  checkpointWhenDue(pagesDue = WAL_PAGES_DUE): boolean {
     const [standing] = this.#db.pragma('wal_checkpoint(NOOP)') as [
       { readonly log: number; readonly checkpointed: number },
     ]
-    return standing.log - standing.checkpointed
+    const isDue = standing.log - standing.checkpointed >= pagesDue
+    if (isDue) this.#db.pragma('wal_checkpoint(PASSIVE)')
+    return isDue
   }
 
   /** From now on no commit of this connection does it, however much there is: whoever commits says when. */

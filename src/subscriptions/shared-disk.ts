@@ -4,15 +4,15 @@
  * is followed by a rest, so that few commands meet it.
  *
  *     commit -> the log has grown? -- no --> on, as fast as it goes
- *                     '-- yes --> checkpoint -- quick --> on
- *                                     '-- slow --> rest until that is made up for, the log is quiet, or it would outgrow the rows
+ *                     '-- yes --> enough of it? checkpoint -- quick --> on
+ *                                                     '-- slow --> rest until that is made up for, the log is quiet, or it would outgrow the rows
  */
 import type { ReadDatabase } from '../../projections/read-database.ts'
 import type { EventReader } from '../event-store/event-store.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
 
 export interface SharedDiskParts {
-  readonly database: Pick<ReadDatabase, 'checkpoint' | 'checkpointWhenDue'>
+  readonly database: Pick<ReadDatabase, 'checkpointWhenDue'>
   readonly reader: Pick<EventReader, 'end'>
   readonly clock: Clock
   /** Of the time: in flushes that are felt. */
@@ -26,9 +26,10 @@ export interface SharedDiskParts {
   readonly signal: AbortSignal
 }
 
-/** A flush that is over before is not told from one of the log's own; nor is one of less, which is as slow as the disk is to everybody. */
+/** Flushed at a time: less takes as long as one of the log's own, however slow the disk is. */
+const PAGES_FLUSHED = 256
+/** A flush that is over before is not told from one of the log's own. */
 const FELT_MS = 5
-const FELT_PAGES = 256
 const REST_MS_MAX = 10_000
 /** A log to which nothing came for so long is quiet. */
 const QUIET_MS = 250
@@ -50,14 +51,15 @@ export class SharedDisk {
   /** After each commit. */
   async flush(): Promise<void> {
     const { database, clock, shareMax, persistently } = this.#parts
-    if (!(await this.#hasGrown())) return persistently(() => database.checkpointWhenDue())
-    let pages = 0
+    const pagesDue = (await this.#hasGrown()) ? PAGES_FLUSHED : undefined
+    let isFlushed = false
     const startedAt = clock.monotonicNow()
     await persistently(() => {
-      pages = database.checkpoint()
+      isFlushed = database.checkpointWhenDue(pagesDue)
     })
     const flushMs = clock.monotonicNow() - startedAt
-    if (flushMs >= FELT_MS && pages >= FELT_PAGES) this.#owedMs += flushMs / shareMax - flushMs
+    const isFelt = isFlushed && pagesDue !== undefined && flushMs >= FELT_MS
+    if (isFelt) this.#owedMs += flushMs / shareMax - flushMs
   }
 
   /**

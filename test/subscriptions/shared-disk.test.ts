@@ -3,6 +3,8 @@ import { HandMovedClock } from '../../src/runtime/hand-moved-clock.ts'
 import { SharedDisk } from '../../src/subscriptions/shared-disk.ts'
 
 const REST_MS_MAX = 10_000
+/** Of a checkpoint that nobody waits for. */
+const PAGES_DUE = 3_072
 
 interface Beside {
   /** What a flush takes, and of how much it is. */
@@ -20,12 +22,12 @@ function diskBeside({ flushMs = 20, pages = 350, shareMax = 0.02, grownEachLook 
   const cancelling = new AbortController()
   const disk = new SharedDisk({
     database: {
-      checkpoint: () => {
+      checkpointWhenDue: (pagesDue = PAGES_DUE) => {
+        if (pages < pagesDue) return false
         done.push('flushed')
         clock.sleep(flushMs)
-        return pages
+        return true
       },
-      checkpointWhenDue: () => done.push('flushed when due'),
     },
     reader: {
       end: async () => {
@@ -57,20 +59,31 @@ async function restedMs({ clock, disk }: ReturnType<typeof diskBeside>, built?: 
 
 describe('a rebuild whose rows lie on the disk of the log', () => {
   test('does not rest while the log is quiet, and flushes when that is due', async () => {
-    const beside = diskBeside({ grownEachLook: 0, flushMs: 400 })
+    for (const [pages, done] of [
+      [PAGES_DUE - 1, []],
+      [PAGES_DUE, ['flushed']],
+    ] as const) {
+      const beside = diskBeside({ grownEachLook: 0, flushMs: 400, pages })
+      await beside.disk.flush()
+      expect(beside.done).toEqual(done)
+      expect(await restedMs(beside)).toBe(0)
+    }
+  })
+
+  test('flushes no less than a MiB while others write to the log: that takes as long as what they flush', async () => {
+    const beside = diskBeside({ flushMs: 400, pages: 255 })
     await beside.disk.flush()
-    expect(beside.done).toEqual(['flushed when due'])
+    expect(beside.done).toEqual([])
     expect(await restedMs(beside)).toBe(0)
   })
 
   test.each([
     ['that is as short as those of the log: goes on', { flushMs: 4 }, 0],
-    ['of little, on a disk that is slow to everybody: goes on', { flushMs: 400, pages: 255 }, 0],
     ['of 20 ms at a share of 2%: rests 980 ms', { flushMs: 20, shareMax: 0.02 }, 1_000],
     ['of 20 ms at a share of 10%: rests 180 ms', { flushMs: 20, shareMax: 0.1 }, 250],
     ['of 20 ms at a share of 1: goes on', { flushMs: 20, shareMax: 1 }, 0],
     ['of a minute: rests ten seconds and no longer', { flushMs: 60_000 }, REST_MS_MAX],
-  ])('flushes after each commit while others write to the log, and behind a flush %s', async (_, given, rests) => {
+  ])('flushes after a MiB while others write to the log, and behind a flush %s', async (_, given, rests) => {
     const beside = diskBeside(given)
     await beside.disk.flush()
     expect(beside.done).toEqual(['flushed'])
