@@ -4,6 +4,7 @@ import type { PassRequest } from '../reconciler/pass.ts'
 import type { PassReport } from '../reconciler/pass-report.ts'
 import type { Reconciler } from '../reconciler/reconciler.ts'
 import type { AdminStream } from '../shell/admin-stream.ts'
+import type { Shell } from '../shell/shell.ts'
 import type { LiveEvents } from '../subscriptions/live-events.ts'
 import type { ReadSide } from '../subscriptions/read-side.ts'
 import type { WebhookDesk } from '../subscriptions/webhook-desk.ts'
@@ -27,7 +28,7 @@ export interface EmbeddedNode {
   /** Endpoints of webhooks, deliveries, replays: for operators. */
   readonly webhooks: (path?: string) => WebhookDesk
   /** Registries in memory, their bytes by estimate, and how often one was loaded again soon after it was let go to make room. */
-  readonly hot: () => { readonly registries: number; readonly bytes: number; readonly reloads: number }
+  readonly hot: () => Shell['hot']
   /** Tells how long each append took until it was acknowledged. */
   readonly onAppend: (listener: (ms: number) => void) => void
   /** Tells how long each flush to disk took, where the log flushes by itself. */

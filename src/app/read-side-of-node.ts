@@ -7,17 +7,16 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import type { LivenessQuestions } from '../../projections/liveness-questions.ts'
 import type { Settings } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
-import { threadEnvironment } from '../runtime/thread-environment.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { ModuleExport, Question } from '../subscriptions/question.ts'
 import { ReadSide } from '../subscriptions/read-side.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { OpenLog } from './log-of-node.ts'
+import { SOURCE_EXTENSION, startThread } from './start-thread.ts'
 
 export interface ReadModelOptions {
   /**
@@ -64,17 +63,7 @@ export function readSideOf(
     holder: newLeaseHolder(),
     mode: follow === 'never' ? 'watch' : 'follow',
     log,
-    startThread: (data) => {
-      const entry = new URL(`./read-side-thread.${SOURCE_EXTENSION}`, import.meta.url)
-      const transferList = data.log.type === 'port' ? [data.log.port] : []
-      return new Worker(entry, {
-        workerData: data,
-        transferList,
-        name: `read-side-${data.role}`,
-        execArgv: [],
-        env: threadEnvironment(),
-      })
-    },
+    startThread: (data) => startThread('read-side-thread', `read-side-${data.role}`, data),
     placeOfLog: () => threads.placeOfLog(),
   })
   let told = 0n
@@ -97,9 +86,6 @@ export function readSideOf(
     },
   }
 }
-
-/** Modules are named as they lie beside this one, in the sources and in the built package. */
-export const SOURCE_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 function builtInProjections(): readonly ModuleExport[] {
   return BUILT_IN_PROJECTIONS.map(([file, name]) => ({ module: projectionModule(file), name }))

@@ -3,12 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { newLeaseHolder } from '../../projections/lease-holder.ts'
 import { type Settings, SettingsError } from '../config.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { threadEnvironment } from '../runtime/thread-environment.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import { openWebhookDatabase } from '../subscriptions/webhook-database.ts'
 import { WebhookDesk } from '../subscriptions/webhook-desk.ts'
@@ -23,7 +21,7 @@ import { WebhookSide } from '../subscriptions/webhook-side.ts'
 import { settleEndpoints } from '../subscriptions/webhooks.ts'
 import type { LogForThreads } from './log-for-threads.ts'
 import type { LogPlace } from './log-of-node.ts'
-import { SOURCE_EXTENSION } from './read-side-of-node.ts'
+import { startThread } from './start-thread.ts'
 
 export interface WebhookOptions {
   /** Beside those that were added by command; what is not named here any more goes. */
@@ -111,17 +109,7 @@ export async function webhooksOf(parts: WebhooksParts, options: CheckedWebhooks 
       holder: newLeaseHolder(),
       drainMs: settings.webhookDrainMs,
       log,
-      startThread: (data) => {
-        const entry = new URL(`./webhook-thread.${SOURCE_EXTENSION}`, import.meta.url)
-        const transferList = data.log.type === 'port' ? [data.log.port] : []
-        return new Worker(entry, {
-          workerData: data,
-          transferList,
-          name: 'webhooks',
-          execArgv: [],
-          env: threadEnvironment(),
-        })
-      },
+      startThread: (data) => startThread('webhook-thread', 'webhooks', data),
       placeOfLog: () => threads.placeOfLog(),
     })
   }
