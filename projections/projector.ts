@@ -32,6 +32,8 @@ export interface ProjectorOptions {
   readonly onPoison: 'park' | 'stop'
   /** Rows that stay in memory between batches. */
   readonly keptRowsMax?: number
+  /** Up to here each event is written before the next one is folded, so that one whose rows can't be stored is known and parked. */
+  readonly carefulThrough?: bigint | undefined
 }
 
 export interface ProjectedBatch {
@@ -54,7 +56,7 @@ export class PoisonEvent extends Error {
   readonly revision: number
   readonly position: bigint
 
-  constructor(projection: string, at: Pick<ParkedStream, 'stream' | 'revision' | 'position'>, cause: unknown) {
+  constructor(projection: string, at: Place, cause: unknown) {
     super(`'${projection}' can't go on at revision ${at.revision} of '${at.stream}': ${messageOf(cause)}`, { cause })
     this.stream = at.stream
     this.revision = at.revision
@@ -68,6 +70,20 @@ export class UnknownEvent extends Error {
   readonly code = 'unknown_event'
 }
 
+/** Rows that `write` can't make or SQLite does not take: some event of those up to a position is to blame, and not the file. */
+export class UnwritableRows extends Error {
+  override readonly name = 'UnwritableRows'
+  readonly code = 'unwritable_rows'
+  readonly projection: string
+  readonly through: bigint
+
+  constructor(projection: string, through: bigint, cause: unknown) {
+    super(`'${projection}' can't store its rows: ${messageOf(cause)}`, { cause })
+    this.projection = projection
+    this.through = through
+  }
+}
+
 const KEPT_ROWS_MAX = 50_000
 const NOTHING_FOLDED: ProjectedBatch = { events: 0, rowsWritten: 0, parked: [] }
 
@@ -76,17 +92,20 @@ export class Projector {
   readonly #projection: Projection
   readonly #generation: Generation
   readonly #onPoison: 'park' | 'stop'
+  readonly #carefulThrough: bigint
   readonly #rows: ReadonlyMap<string, KeptRows<unknown>>
   readonly #parked = new Map<string, ParkedStream>()
   #checkpoint: Checkpoint
   /** What is folded and not committed, from the checkpoint on. */
   #folded: { readonly to: Checkpoint; readonly events: number; readonly parked: ParkedStream[] } | undefined
 
-  constructor({ database, projection, generation, onPoison, keptRowsMax = KEPT_ROWS_MAX }: ProjectorOptions) {
+  constructor(options: ProjectorOptions) {
+    const { database, projection, generation, onPoison, keptRowsMax = KEPT_ROWS_MAX, carefulThrough = 0n } = options
     this.#database = database
     this.#projection = projection
     this.#generation = generation
     this.#onPoison = onPoison
+    this.#carefulThrough = carefulThrough
     this.#checkpoint = generation.checkpoint
     this.#rows = new Map(
       projection.tables.map((table) => [
@@ -120,8 +139,8 @@ export class Projector {
 
   /**
    * Folds the items that lie behind the checkpoint and moves it to `to`, which lies at or behind the last of them. What lies
-   * before the checkpoint is passed by. Throws CheckpointLost, PoisonEvent (when told to stop), UnknownEvent, and what SQLite
-   * says; then nothing has changed, and the same may be sent again.
+   * before the checkpoint is passed by. Throws CheckpointLost, PoisonEvent (when told to stop), UnknownEvent, UnwritableRows, and
+   * what SQLite says; then nothing has changed, and the same may be sent again.
    */
   project(items: readonly LogItem[], to: Checkpoint, at: number): ProjectedBatch {
     try {
@@ -134,10 +153,15 @@ export class Projector {
   }
 
   /**
-   * The first half of `project`: in memory alone, for many small pieces that are committed as one. Throws PoisonEvent (when told
-   * to stop) and UnknownEvent; then this projector is of no more use.
+   * The first half of `project`: in memory alone, for many small pieces that are committed as one; as far as it is careful, both
+   * halves. Throws PoisonEvent (when told to stop), UnknownEvent, and as far as it is careful what `commit` throws; then this
+   * projector is of no more use.
    */
   fold(items: readonly LogItem[], to: Checkpoint, at: number): void {
+    if (this.#folded === undefined && this.#checkpoint.position < this.#carefulThrough) {
+      this.#foldAndWrite(items, to, at)
+      return
+    }
     const from = this.#folded ?? { ...NOTHING_FOLDED, to: this.#checkpoint, parked: [] }
     if (to.position <= from.to.position) return
     const { parked } = from
@@ -145,29 +169,24 @@ export class Projector {
     let { events } = from
     this.#folded = { to, events, parked }
     for (const item of items) {
-      const place = item.type === 'event' ? item.event : item
+      const place = placeOf(item)
       if (place.position <= from.to.position) continue
       events++
       if (this.#parked.has(place.stream)) continue
       const cause = this.#apply(item, before)
-      if (cause === undefined) continue
-      if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, place, cause)
-      const { stream, revision, position } = place
-      const entry = { stream, revision, position, error: messageOf(cause), parkedAt: at, tries: 0 }
-      this.#parked.set(stream, entry)
-      parked.push(entry)
+      if (cause !== undefined) parked.push(this.#park(place, cause, at))
     }
     this.#folded = { to, events, parked }
   }
 
-  /** The second half. Throws CheckpointLost and what SQLite says; then nothing is written, and it may be tried again. */
+  /** The second half. Throws CheckpointLost, UnwritableRows and what SQLite says; then nothing is written, and it may be tried again. */
   commit(at: number): ProjectedBatch {
     if (this.#folded === undefined) return NOTHING_FOLDED
     const { to, events, parked } = this.#folded
     const rowsWritten = this.#database.transaction(() => {
       this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, events, at)
       for (const entry of parked) this.#database.park(this.#generation, entry)
-      return this.#write()
+      return this.#write(to.position)
     })
     this.#checkpoint = to
     this.#folded = undefined
@@ -184,38 +203,16 @@ export class Projector {
     this.commit(at)
     const parked = this.#parked.get(stream)
     if (parked === undefined) return true
-    const before = this.#rowsBefore()
     try {
-      let next: ParkedStream | undefined
-      for (const item of items) {
-        const { revision, position } = item.type === 'event' ? item.event : item
-        if (revision < parked.revision || position > this.#checkpoint.position) continue
-        const cause = this.#apply(item, before)
-        if (cause === undefined) continue
-        next = {
-          stream,
-          revision,
-          position,
-          error: messageOf(cause),
-          parkedAt: parked.parkedAt,
-          tries: parked.tries + 1,
-        }
-        break
-      }
-      const last = items.at(-1)
-      if (next === undefined && !isWhole && last !== undefined) {
-        const { revision, position } = last.type === 'event' ? last.event : last
-        next = { ...parked, revision: revision + 1, position: position + 1n }
-      }
-      this.#database.transaction(() => {
+      const next = this.#database.transaction(() => {
         this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
-        if (next === undefined) this.#database.unpark(this.#generation, stream)
-        else this.#database.park(this.#generation, next)
-        this.#write()
+        const place = this.#resumed(parked, items, isWhole)
+        if (place === undefined) this.#database.unpark(this.#generation, stream)
+        else this.#database.park(this.#generation, place)
+        return place
       })
       if (next === undefined) this.#parked.delete(stream)
       else this.#parked.set(stream, next)
-      this.#settle()
       return next === undefined
     } catch (error) {
       this.#forget()
@@ -239,7 +236,7 @@ export class Projector {
             rows.put(rows.get(key), row)
           },
         })
-        this.#write()
+        this.#write(this.#checkpoint.position)
         return answer
       })
       this.#settle()
@@ -250,14 +247,75 @@ export class Projector {
     }
   }
 
-  /** After a commit of what was folded: leaves the event out for ever at which a stream was parked: it is resumed behind it. */
+  /**
+   * After a commit of what was folded: leaves the event out for ever at which a stream was parked: it is resumed behind it. Throws
+   * CheckpointLost, and what `commit` throws.
+   */
   discard(stream: string, at: number): void {
     this.commit(at)
     const parked = this.#parked.get(stream)
     if (parked === undefined) return
     const next = { ...parked, revision: parked.revision + 1, position: parked.position + 1n }
-    this.#database.park(this.#generation, next)
+    this.#database.transaction(() => {
+      this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+      this.#database.park(this.#generation, next)
+    })
     this.#parked.set(stream, next)
+  }
+
+  /** What `fold` and `commit` do, event by event. */
+  #foldAndWrite(items: readonly LogItem[], to: Checkpoint, at: number): void {
+    if (to.position <= this.#checkpoint.position) return
+    const before = this.#rowsBefore()
+    const behind = items.filter((item) => placeOf(item).position > this.#checkpoint.position)
+    this.#database.transaction(() => {
+      this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, behind.length, at)
+      for (const item of behind) {
+        if (this.#parked.has(placeOf(item).stream)) continue
+        const cause = this.#applyAndWrite(item, before)
+        if (cause !== undefined) this.#database.park(this.#generation, this.#park(placeOf(item), cause, at))
+      }
+    })
+    this.#checkpoint = to
+  }
+
+  #park({ stream, revision, position }: Place, cause: unknown, at: number): ParkedStream {
+    if (this.#onPoison === 'stop') throw new PoisonEvent(this.#projection.name, { stream, revision, position }, cause)
+    const entry = { stream, revision, position, error: messageOf(cause), parkedAt: at, tries: 0 }
+    this.#parked.set(stream, entry)
+    return entry
+  }
+
+  /** Where a stream is parked after these events of it; undefined where it is followed again. */
+  #resumed(parked: ParkedStream, items: readonly LogItem[], isWhole: boolean): ParkedStream | undefined {
+    const before = this.#rowsBefore()
+    for (const item of items) {
+      const { revision, position } = placeOf(item)
+      if (revision < parked.revision || position > this.#checkpoint.position) continue
+      const cause = this.#applyAndWrite(item, before)
+      if (cause !== undefined) {
+        return { ...parked, revision, position, error: messageOf(cause), tries: parked.tries + 1 }
+      }
+    }
+    const last = items.at(-1)
+    if (isWhole || last === undefined) return undefined
+    const { revision, position } = placeOf(last)
+    return { ...parked, revision: revision + 1, position: position + 1n }
+  }
+
+  /** The same as `#apply`, and its rows are in the file: to be called within a transaction. */
+  #applyAndWrite(item: LogItem, before: RowsBefore): unknown {
+    const cause = this.#apply(item, before)
+    if (cause !== undefined) return cause
+    try {
+      this.#database.attempt(() => this.#write(placeOf(item).position))
+      this.#settle()
+      return undefined
+    } catch (error) {
+      this.#forget()
+      if (error instanceof UnwritableRows) return error.cause
+      throw error
+    }
   }
 
   /** The cause when a rule can't make sense of it; then nothing of the event is in the rows. */
@@ -296,10 +354,15 @@ export class Projector {
     return { row: (table, key) => this.#rowsOf(table).get(key).row }
   }
 
-  #write(): number {
-    let written = 0
-    for (const rows of this.#rows.values()) written += rows.write()
-    return written
+  /** Throws UnwritableRows, and what SQLite says of the file. */
+  #write(through: bigint): number {
+    try {
+      let written = 0
+      for (const rows of this.#rows.values()) written += rows.write()
+      return written
+    } catch (error) {
+      throw isOfRows(error) ? new UnwritableRows(this.#projection.name, through, error) : error
+    }
   }
 
   #settle(): void {
@@ -323,8 +386,20 @@ export class Projector {
   }
 }
 
-function isSqliteError(error: unknown): boolean {
+function isSqliteError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'SqliteError'
+}
+
+/** What SQLite says of values, and whatever else comes of making and handing over a row. */
+function isOfRows(error: unknown): boolean {
+  if (!isSqliteError(error) || !('code' in error)) return true
+  return /^SQLITE_(CONSTRAINT|MISMATCH|RANGE|TOOBIG)/.test(String(error.code))
+}
+
+type Place = Pick<ParkedStream, 'stream' | 'revision' | 'position'>
+
+function placeOf(item: LogItem): Place {
+  return item.type === 'event' ? item.event : item
 }
 
 function messageOf(cause: unknown): string {

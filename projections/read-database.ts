@@ -102,6 +102,11 @@ export class ReadDatabase {
     return this.#db.inTransaction ? fn() : this.#db.transaction(fn).immediate()
   }
 
+  /** Within a transaction: what `fn` has written is taken back when it throws, and nothing else is. */
+  attempt<T>(fn: () => T): T {
+    return this.#db.transaction(fn)()
+  }
+
   /**
    * Brings what was committed from the write-ahead log into the file, once there is enough of it: here nobody waits for it, as for
    * a commit that has to do it. Gives whether it did.

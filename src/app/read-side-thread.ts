@@ -17,6 +17,7 @@ import { SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { check } from '../subscriptions/check.ts'
 import { Follower } from '../subscriptions/follower.ts'
 import { carryOut } from '../subscriptions/parked-orders.ts'
+import { healthOfUnusable } from '../subscriptions/projection-health.ts'
 import { assertProjection, type ModuleExport } from '../subscriptions/question.ts'
 import { type AskedQuestion, QuestionDesk } from '../subscriptions/question-desk.ts'
 import { openReadFile } from '../subscriptions/read-file.ts'
@@ -24,7 +25,7 @@ import { ReadSideError } from '../subscriptions/read-side-error.ts'
 import { rebuild } from '../subscriptions/rebuild.ts'
 import { RowMoves } from '../subscriptions/row-moves.ts'
 import { answerCalls, type Callee } from '../subscriptions/thread-calls.ts'
-import type { FollowerNews, ThreadData } from '../subscriptions/thread-data.ts'
+import type { FollowerNews, ThreadData, UnusableProjection } from '../subscriptions/thread-data.ts'
 import { loadLibraries, openThreadLog } from './thread-log.ts'
 
 const clock = SYSTEM_CLOCK
@@ -85,10 +86,11 @@ function yieldToOthers(): void {
 function follow(
   { path: file, settings, holder, mode }: ThreadData,
   reader: LogReader,
-  projections: readonly Projection[],
+  { projections, unusable }: LoadedProjections,
   moves: RowMoves,
   tell: (news: FollowerNews) => void,
 ): OpenedRole {
+  if (unusable.length > 0) tell({ type: 'unusable', projections: unusable })
   const follower = new Follower({
     path: file,
     reader,
@@ -105,7 +107,7 @@ function follow(
   follower.start()
   return {
     calls: {
-      health: () => follower.health(),
+      health: async () => [...(await follower.health()), ...unusable.map(healthOfUnusable)],
       async order(asked: { readonly order: Order; readonly timeoutMs: number }, { signal }) {
         const database = openExisting(file)
         try {
@@ -136,17 +138,31 @@ function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: Row
 function build(
   { path: file, log, settings, holder }: ThreadData,
   reader: LogReader,
-  all: readonly Projection[],
+  all: LoadedProjections,
 ): OpenedRole {
   return {
     calls: {
       async rebuild(names: readonly string[], { signal, onProgress }) {
         const projections = names.map((name) => named(all, name))
-        const { database } = openReadFile(file)
+        const { database, isInPlace } = openReadFile(file)
+        const assertInPlace = () => {
+          if (isInPlace()) return
+          const message = `'${file}' was deleted or replaced while it was filled, and what was built went with it: rebuild again.`
+          throw new ReadSideError('file_replaced', message)
+        }
         const sharesDisk = log.type === 'sqlite' && statSync(log.path).dev === statSync(file).dev
         const parts = { database, reader, projections, settings, clock, random, holder, sharesDisk }
         try {
-          return await rebuild({ ...parts, signal, onProgress })
+          const report = await rebuild({
+            ...parts,
+            signal,
+            onProgress(progress) {
+              assertInPlace()
+              onProgress(progress)
+            },
+          })
+          assertInPlace()
+          return report
         } finally {
           database.close()
         }
@@ -171,21 +187,34 @@ function openExisting(file: string) {
   return openReadDatabase(file)
 }
 
-function named(all: readonly Projection[], name: string): Projection {
-  const projection = all.find((one) => one.name === name)
-  if (projection !== undefined) return projection
-  const names = all.map((one) => one.name).join(', ')
-  throw new ReadSideError('unknown_projection', `There is no projection '${name}'; there are: ${names}.`)
+interface LoadedProjections {
+  readonly projections: readonly Projection[]
+  /** They stand in nobody else's way. */
+  readonly unusable: readonly UnusableProjection[]
 }
 
-async function loadProjections(all: readonly ModuleExport[]): Promise<readonly Projection[]> {
-  const projections = await Promise.all(all.map(async (one) => assertProjection(await loadExport(one), one)))
-  const twice = projections.find(({ name }, i) => projections.findIndex((one) => one.name === name) !== i)
-  if (twice === undefined) return projections
-  throw new ReadSideError(
-    'projection_unusable',
-    `Two projections have the name '${twice.name}': give one another name.`,
-  )
+function named({ projections, unusable }: LoadedProjections, name: string): Projection {
+  const projection = projections.find((one) => one.name === name)
+  if (projection !== undefined) return projection
+  const names = projections.map((one) => one.name).join(', ')
+  const why = unusable.map(({ message }) => ` ${message}`).join('')
+  throw new ReadSideError('unknown_projection', `There is no projection '${name}'; there are: ${names}.${why}`)
+}
+
+async function loadProjections(all: readonly ModuleExport[]): Promise<LoadedProjections> {
+  const projections: Projection[] = []
+  const unusable: UnusableProjection[] = []
+  const loading = all.map(async (one) => assertProjection(await loadExport(one), one))
+  for (const [i, loaded] of (await Promise.allSettled(loading)).entries()) {
+    const { name } = all[i] as ModuleExport // one for each
+    if (loaded.status === 'rejected') unusable.push({ name, message: messageOf(loaded.reason) })
+    else if (!projections.some((one) => one.name === loaded.value.name)) projections.push(loaded.value)
+    else {
+      const message = `There is a projection with the name '${loaded.value.name}' already: give this one another name.`
+      unusable.push({ name, message })
+    }
+  }
+  return { projections, unusable }
 }
 
 async function loadExport({ module, name }: ModuleExport): Promise<unknown> {
@@ -194,11 +223,15 @@ async function loadExport({ module, name }: ModuleExport): Promise<unknown> {
   try {
     exported = await import(url)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new ReadSideError('projection_unusable', `${module} can't be imported: ${why}`, { cause: error })
+    const message = `${module} can't be imported: ${messageOf(error)}`
+    throw new ReadSideError('projection_unusable', message, { cause: error })
   }
   if (Object.hasOwn(exported, name)) return exported[name]
   throw new ReadSideError('projection_unusable', `${module} exports nothing with the name '${name}'.`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 // Not awaited: nothing may end a thread while it evaluates its module, and this is over as soon as it listens.

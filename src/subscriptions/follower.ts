@@ -11,7 +11,7 @@
 import { CheckpointLost } from '../../projections/checkpoint.ts'
 import { Lease, type LeaseTimes } from '../../projections/lease.ts'
 import { OperatorOrders } from '../../projections/operator-orders.ts'
-import { Projector, UnknownEvent } from '../../projections/projector.ts'
+import { Projector, UnknownEvent, UnwritableRows } from '../../projections/projector.ts'
 import type { Generation, ReadDatabase } from '../../projections/read-database.ts'
 import type { LogIdentity } from '../event-store/event-store.ts'
 import { sleep } from '../runtime/clock.ts'
@@ -45,6 +45,8 @@ export class Follower {
   readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
+  /** By projection: up to where rows can't be stored as a whole, because of an event that is to be found. */
+  readonly #carefulThrough = new Map<string, bigint>()
   /** Nothing was written since the last tick. */
   #isAtRest = false
   /** Monotonic ms: when rows were waited for last. */
@@ -86,6 +88,7 @@ export class Follower {
         tries = 0
       } catch (error) {
         if (signal.aborted) return
+        if (error instanceof UnwritableRows) this.#carefulThrough.set(error.projection, error.through)
         if (this.#parts.clock.monotonicNow() - begun > settings.projectionRetryMsMax) tries = 0
         this.#health.trouble = messageOf(error)
         const { projectionRetryMs, projectionRetryMsMax } = settings
@@ -205,7 +208,8 @@ export class Follower {
         this.#health.stopped.set(name, message)
       } else {
         database.assertAsDefined(projection, generation)
-        projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park' }))
+        const carefulThrough = this.#carefulThrough.get(name)
+        projectors.set(name, new Projector({ database, projection, generation, onPoison: 'park', carefulThrough }))
       }
     }
     return { projectors, unbuilt }
@@ -285,8 +289,12 @@ export class Follower {
       const parked = projector?.parked.find(({ stream }) => stream === order.stream)
       if (projector !== undefined && parked !== undefined) {
         if (order.wanted === 'discard') {
-          orders.discarded(projector.generation, parked, order.reason, clock.now())
-          projector.discard(order.stream, clock.now())
+          // Once: what is left of the order, should this process die now, is to go on behind the event.
+          database.transaction(() => {
+            orders.discarded(projector.generation, parked, order.reason, clock.now())
+            projector.discard(order.stream, clock.now())
+            orders.give({ ...order, wanted: 'retry' })
+          })
         }
         await this.#resume(projector, order.stream, projectors, signal)
       }

@@ -2,6 +2,7 @@
 import type { DiscardedEvent } from '../../projections/operator-orders.ts'
 import type { ParkedStream } from '../../projections/read-database.ts'
 import type { LogLag } from './log-lag.ts'
+import type { UnusableProjection } from './thread-data.ts'
 
 export type ProjectionStatus =
   /** Its rows are as good as the log. */
@@ -19,6 +20,7 @@ export type ProjectionStatus =
 
 export interface ProjectionHealth {
   readonly projection: string
+  /** 0 where it could not be loaded. */
   readonly version: number
   readonly status: ProjectionStatus
   /** What stands in the way, as a sentence. */
@@ -31,6 +33,11 @@ export interface ProjectionHealth {
   /** Operations that have left the lists and are deleted later: of the index alone. */
   readonly hidden?: number
   readonly rebuild?: RebuildProgress
+}
+
+/** Of what was named as a projection and is none. */
+export function healthOfUnusable({ name, message }: UnusableProjection): ProjectionHealth {
+  return { projection: name, version: 0, status: 'stopped', message, parked: [], discarded: [] }
 }
 
 export interface RebuildProgress {

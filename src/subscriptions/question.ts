@@ -1,5 +1,5 @@
 /** A question that another thread asks of the rows: named by the module that has it, because functions can't be sent. */
-import type { Projection } from '../../projections/projection.ts'
+import type { Projection, ProjectionTable } from '../../projections/projection.ts'
 import type { ReadSession } from '../../projections/read-session.ts'
 
 /** Where a value of a module is found. */
@@ -34,9 +34,27 @@ export function assertProjection(value: unknown, { module, name }: ModuleExport)
     Number.isInteger(given.version) &&
     Number(given.version) >= 1 &&
     Array.isArray(given.tables) &&
+    given.tables.length > 0 &&
+    given.tables.every(isTable) &&
     (given.unknownEvents === 'skip' || given.unknownEvents === 'stop')
   if (isProjection) return value as Projection // as far as it can be seen from outside
   throw new Error(
-    `'${name}' of ${module} is no projection: expected a kebab-case name, a version from 1, tables, and 'skip' or 'stop' for unknownEvents.`,
+    `'${name}' of ${module} is no projection: expected a kebab-case name, a version from 1, tables (name, columns, key, indexes, write, read, targets, evolve), and 'skip' or 'stop' for unknownEvents.`,
+  )
+}
+
+/** The key columns come first: rows are written in the order of the columns, and found by the key. */
+function isTable(value: unknown): boolean {
+  const given = (typeof value === 'object' && value !== null ? value : {}) as Partial<ProjectionTable<unknown>> // looked at below
+  const { name, columns, key, indexes, write, read, targets, evolve } = given
+  return (
+    typeof name === 'string' &&
+    name !== '' &&
+    Array.isArray(columns) &&
+    Array.isArray(key) &&
+    key.length > 0 &&
+    key.every((column, i) => columns[i]?.name === column) &&
+    Array.isArray(indexes) &&
+    [write, read, targets, evolve].every((part) => typeof part === 'function')
   )
 }

@@ -11,6 +11,10 @@ export type ReadSideErrorCode =
   /** An event that a rule can't make sense of stands in the way of a rebuild. */
   | 'poison_event'
   | 'unknown_event'
+  /** The rows that some event gives can't be stored. */
+  | 'unwritable_rows'
+  /** The file was deleted or replaced while it was filled. */
+  | 'file_replaced'
   /** Nobody follows the log into this file, so nobody carries out what was asked. */
   | 'nobody_follows'
   | 'projection_unusable'

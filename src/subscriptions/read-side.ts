@@ -66,8 +66,13 @@ export interface LongCallOptions {
 const START_MS = 300
 const ORDER_TIMEOUT_MS = 15_000
 const RESTART_MS = 500
-/** What stands in the log stays there: trying again by itself would change nothing. */
-const REFUSALS_OF_THE_LOG: ReadonlySet<string> = new Set(['poison_event', 'unknown_event'])
+/** What stands in the log, or in a module, stays there: trying again by itself would change nothing. */
+const REFUSALS_FOR_PEOPLE: ReadonlySet<string> = new Set([
+  'poison_event',
+  'unknown_event',
+  'unwritable_rows',
+  'projection_unusable',
+])
 const RESTART_MS_MAX = 30_000
 
 interface Thread {
@@ -130,7 +135,7 @@ export class ReadSide {
     return answer as ReadAnswer<ReturnType<F>> // what the function of this name gives, cloned
   }
 
-  /** Throws ReadSideError where the projections can't be loaded. */
+  /** Of each projection; one that can't be loaded is told as stopped, with the reason. */
   async health(signal?: AbortSignal): Promise<readonly ProjectionHealth[]> {
     this.#assertOpen()
     const all = await this.#thread('follow').caller.call<readonly ProjectionHealth[]>('health', undefined, { signal })
@@ -233,6 +238,12 @@ export class ReadSide {
       this.#hearUnbuilt(news.projections)
       return
     }
+    if (news.type === 'unusable') {
+      for (const { name, message } of news.projections) {
+        this.#parts.log.warn({ projection: name, message }, 'a projection can not be used; the others go on without it')
+      }
+      return
+    }
     const { type: _type, ...counts } = news
     this.#parts.log.info?.(
       counts,
@@ -258,14 +269,14 @@ export class ReadSide {
     )
   }
 
-  /** In one pass; one by one where something in the log stands in the way of one of them, so that the others come. */
+  /** In one pass; one by one where something stands in the way of one of them for good, so that the others come. */
   async #buildUnbuilt(projections: readonly string[]): Promise<void> {
     try {
       await this.#build<RebuildReport>('rebuild', projections, {}, true)
       for (const name of projections) this.#unbuilt.delete(name)
       this.#tries = 0
     } catch (error) {
-      const waitsForPeople = error instanceof ReadSideError && REFUSALS_OF_THE_LOG.has(error.code)
+      const waitsForPeople = error instanceof ReadSideError && REFUSALS_FOR_PEOPLE.has(error.code)
       if (!waitsForPeople) throw error
       const [name, ...others] = projections
       if (name === undefined) return

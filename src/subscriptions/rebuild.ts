@@ -9,7 +9,7 @@
 import type { Checkpoint } from '../../projections/checkpoint.ts'
 import { Lease } from '../../projections/lease.ts'
 import type { Projection } from '../../projections/projection.ts'
-import { PoisonEvent, Projector, UnknownEvent } from '../../projections/projector.ts'
+import { PoisonEvent, Projector, UnknownEvent, UnwritableRows } from '../../projections/projector.ts'
 import type { ReadDatabase } from '../../projections/read-database.ts'
 import type { EventReader } from '../event-store/event-store.ts'
 import { type Clock, sleep } from '../runtime/clock.ts'
@@ -44,9 +44,12 @@ export interface RebuildReport {
 /** Tries of one batch while the file is written by others or the disk is full. */
 const WRITE_TRIES_MAX = 20
 
-/** Throws ReadSideError (`rebuild_running`, `poison_event`, `unknown_event`), the signal's reason, and what log and file say. */
+/**
+ * Throws ReadSideError (`rebuild_running`, `poison_event`, `unknown_event`, `unwritable_rows`, `projection_unusable`), the signal's
+ * reason, and what log and file say.
+ */
 export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
-  const { database, reader, projections, settings, clock, holder, signal } = parts
+  const { database, reader, settings, clock, holder, signal } = parts
   signal.throwIfAborted()
   const lease = new Lease(database, REBUILD_LEASE, holder, settings.followLeaseMs * REBUILD_LEASE_LIVES)
   const renew = () => {
@@ -57,8 +60,36 @@ export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
     )
   }
   renew()
+  try {
+    const end = await reader.end()
+    const careful = new Map<string, bigint>()
+    for (;;) {
+      try {
+        return await attempt(parts, end, careful, renew)
+      } catch (error) {
+        if (!(error instanceof UnwritableRows) || !isFirst(database, error.projection)) throw refusalOf(error)
+        // Once more, each time further on, now looking for the events that are to blame.
+        careful.set(error.projection, error.through > end ? error.through : end)
+      }
+    }
+  } finally {
+    lease.release()
+  }
+}
+
+/** The first rows of a projection replace nothing that would serve on: it goes on without a stream that stops it. */
+function isFirst(database: ReadDatabase, projection: string): boolean {
+  return !database.generations(projection).some(({ standing }) => standing === 'serving')
+}
+
+async function attempt(
+  parts: RebuildParts,
+  end: bigint,
+  careful: ReadonlyMap<string, bigint>,
+  renew: () => void,
+): Promise<RebuildReport> {
+  const { database, reader, projections, clock } = parts
   const { logId, timeline } = await reader.identity()
-  const end = await reader.end()
   const start: Checkpoint = { logId, timeline, position: 0n, hash: '' }
   const built: Projector[] = []
   try {
@@ -66,17 +97,27 @@ export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
       if (standing === 'building') database.drop(projection, generation)
     }
     for (const projection of projections) {
-      // The first rows of a projection replace nothing that would serve on: it goes on without a stream that stops it.
-      const isFirst = !database.generations(projection.name).some(({ standing }) => standing === 'serving')
-      const generation = database.begin(projection, 'building', start, clock.now())
-      built.push(new Projector({ database, projection, generation, onPoison: isFirst ? 'park' : 'stop' }))
+      const onPoison = isFirst(database, projection.name) ? 'park' : 'stop'
+      const generation = asDefined(projection, () => database.begin(projection, 'building', start, clock.now()))
+      const carefulThrough = careful.get(projection.name)
+      built.push(new Projector({ database, projection, generation, onPoison, carefulThrough }))
     }
     return await build(parts, built, end, renew)
   } catch (error) {
     for (const { projection, generation } of built) database.drop(projection.name, generation.generation)
-    throw refusalOf(error)
-  } finally {
-    lease.release()
+    throw error
+  }
+}
+
+/** Tables and indexes as the projection wants them: what SQLite can't make of that is no matter of the file. */
+function asDefined<T>({ name }: Projection, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    const isOfFile = error instanceof Error && 'code' in error && error.code !== 'SQLITE_ERROR'
+    if (isOfFile) throw error
+    const message = `The tables of '${name}' can't be made: ${error instanceof Error ? error.message : String(error)}.`
+    throw new ReadSideError('projection_unusable', message, { cause: error })
   }
 }
 
@@ -157,7 +198,7 @@ async function index(
   for (const { projection, generation } of built) {
     for (const step of database.finishing(projection, generation.generation)) {
       const stepAndRenew = () => {
-        step()
+        asDefined(projection, step)
         // Together: others take a rebuild that was not heard of for as long as an index takes for dead.
         renew()
       }
@@ -209,6 +250,10 @@ function refusalOf(error: unknown): unknown {
   if (error instanceof PoisonEvent) {
     const message = `${error.message} A rebuild leaves nothing out: the rows as they were serve on.`
     return new ReadSideError('poison_event', message, { cause: error })
+  }
+  if (error instanceof UnwritableRows) {
+    const message = `${error.message} (of an event up to position ${error.through}). A rebuild leaves nothing out.`
+    return new ReadSideError('unwritable_rows', message, { cause: error })
   }
   if (error instanceof UnknownEvent) return new ReadSideError('unknown_event', error.message, { cause: error })
   return error

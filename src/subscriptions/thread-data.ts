@@ -27,7 +27,15 @@ export interface ThreadData {
   readonly moves: SharedArrayBuffer
 }
 
+/** A projection that somebody named and that is none: not there, or not one. */
+export interface UnusableProjection {
+  /** Of the export: what it calls itself nobody knows. */
+  readonly name: string
+  readonly message: string
+}
+
 /** What a follower tells without being asked. */
 export type FollowerNews =
+  | { readonly type: 'unusable'; readonly projections: readonly UnusableProjection[] }
   | { readonly type: 'unbuilt'; readonly projections: readonly string[] }
   | ({ readonly type: 'retention' } & RetentionCounts)

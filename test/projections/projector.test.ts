@@ -4,10 +4,10 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Checkpoint, CheckpointLost } from '../../projections/checkpoint.ts'
 import type { ProjectedEvent, Projection } from '../../projections/projection.ts'
-import { type LogItem, PoisonEvent, Projector, UnknownEvent } from '../../projections/projector.ts'
+import { type LogItem, PoisonEvent, Projector, UnknownEvent, UnwritableRows } from '../../projections/projector.ts'
 import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import { ReadModels } from '../../projections/read-models.ts'
-import { NAMES, registered, rolledBack, TALLIES, TALLY } from './support/tally.ts'
+import { NAMES, registered, rolledBack, TALLIES, TALLY, type Tally } from './support/tally.ts'
 
 const START: Checkpoint = { logId: 'log', timeline: 1, position: 0n, hash: '' }
 const at = (position: number): Checkpoint => ({ ...START, position: BigInt(position), hash: `h${position}` })
@@ -261,3 +261,84 @@ describe('an event that a rule cannot make sense of', () => {
     expect(parked).toMatchObject([{ ...place, error: 'the body is not JSON.' }])
   })
 })
+
+describe('an event whose rows can not be stored', () => {
+  const events = [
+    registered(1, 'a', 'registry-default/a', 1),
+    registered(2, 'unwritable', 'registry-default/b', 0),
+    registered(3, 'a', 'registry-default/b', 1),
+    registered(4, 'a', 'registry-default/c', 0),
+  ]
+  const WRONG = 'NOT NULL constraint failed: tallies.1.registered'
+  const rowsOf = { write: TALLIES.write }
+  const table = { ...TALLIES, write: (row: Tally) => rowsOf.write(row) }
+  const projection: Projection = { ...TALLY, tables: [table, NAMES] }
+
+  beforeEach(() => {
+    rowsOf.write = (row) => {
+      const [kind, count, position] = TALLIES.write(row) as [string, number, bigint]
+      return [kind, kind === 'unwritable' ? null : count, position]
+    }
+  })
+
+  /** As whoever follows does it: what could not be written as a whole is written event by event. */
+  function carefulFollower(): Projector {
+    const { generation } = follower(projection)
+    return new Projector({ database, projection, generation, onPoison: 'park', carefulThrough: 4n })
+  }
+
+  test('D3: fails the batch it is in, which says whose rows they are and up to where', () => {
+    const projector = follower(projection)
+    const error = caught(() => projector.project(items(...events), at(4), 7))
+    expect(error).toBeInstanceOf(UnwritableRows)
+    expect(error).toMatchObject({
+      code: 'unwritable_rows',
+      projection: 'tally',
+      through: 4n,
+      message: `'tally' can't store its rows: ${WRONG}`,
+    })
+    expect(stored()).toEqual({ answer: { tallies: [], names: [] }, checkpoint: START })
+  })
+
+  test('D3: parks its stream and no other, where each is written before the next', () => {
+    const projector = carefulFollower()
+    projector.fold(items(...events), at(4), 7)
+    expect(projector.isFolded).toBe(false)
+    const entry = { stream: 'registry-default/b', revision: 0, position: 2n, error: WRONG, parkedAt: 7, tries: 0 }
+    expect(projector.parked).toEqual([entry])
+    expect(database.parked(projector.generation)).toEqual([entry])
+    expect(stored().answer).toEqual({
+      tallies: [{ kind: 'a', registered: 2 }],
+      names: [
+        { number: 1, place: 1 },
+        { number: 0, place: 2 },
+      ],
+    })
+    expect(stored().checkpoint).toEqual(at(4))
+    projector.fold(items(registered(5, 'a')), at(5), 8)
+    expect(projector.isFolded).toBe(true)
+  })
+
+  test('D3: counts a try when its stream is resumed in vain, and is gone on from when its rows can be stored', () => {
+    const projector = carefulFollower()
+    projector.fold(items(...events), at(4), 7)
+    const backlog = items(...events.slice(1, 3))
+    expect(projector.resume('registry-default/b', backlog, true, 8)).toBe(false)
+    expect(projector.parked).toMatchObject([{ revision: 0, tries: 1, error: WRONG }])
+    rowsOf.write = TALLIES.write
+    expect(projector.resume('registry-default/b', backlog, true, 9)).toBe(true)
+    expect(stored().answer.tallies).toEqual([
+      { kind: 'a', registered: 3 },
+      { kind: 'unwritable', registered: 1 },
+    ])
+  })
+})
+
+function caught(fn: () => unknown): unknown {
+  try {
+    fn()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}

@@ -1,8 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { OperatorOrders } from '../../projections/operator-orders.ts'
+import { openReadDatabase } from '../../projections/read-database.ts'
+import { settingsOf } from '../../src/config.ts'
+import { openSqliteLogReader } from '../../src/event-store/sqlite-log-reader.ts'
+import { SYSTEM_CLOCK } from '../../src/runtime/clock.ts'
+import { Follower } from '../../src/subscriptions/follower.ts'
+import { RowMoves } from '../../src/subscriptions/row-moves.ts'
+import { TALLY } from '../projections/support/tally.ts'
 import { unknownBetween } from './support/appended-history.ts'
-import { eventually, freshFolder, healthOf, openedNode, register, tallies } from './support/read-side-node.ts'
+import { atTheEnd, eventually, freshFolder, healthOf, openedNode, register, tallies } from './support/read-side-node.ts'
 
 const STREAM = 'registry-default/b'
 
@@ -80,6 +88,85 @@ describe('an event that a rule can make no sense of', () => {
     const answer = await node.readSide.discardParked('tally', STREAM, 'one of two')
     expect(answer).toMatchObject({ type: 'parked', parked: { revision: 3 } })
     expect(await tallies(node)).toEqual({ k: 1 })
+  })
+
+  test('D3: whose rows can not be stored parks its stream, visibly, and no other; other projections go on', async () => {
+    const node = await openedNode('memory:', { projection: 'PICKY' })
+    await tallies(node, await register(node, 'b', 'x', 'k'))
+    const poison = await register(node, 'b', 'y', 'unwritable')
+    await register(node, 'b', 'z', 'k')
+    const position = await register(node, 'a', 'x', 'k')
+    expect(await tallies(node, position)).toEqual({ k: 2 })
+    const { status, parked } = await healthOf(node)
+    expect(status).toBe('following')
+    const error = expect.stringMatching(/^NOT NULL constraint failed: tallies\.\d+\.registered$/)
+    expect(parked).toMatchObject([{ stream: STREAM, revision: 2, position: poison, error }])
+    const index = await eventually(
+      () => healthOf(node, 'operation-index'),
+      (health) => health.position === position,
+    )
+    expect(index).toMatchObject({ status: 'following', parked: [] })
+    expect(await node.readSide.retryParked('tally', STREAM)).toMatchObject({ type: 'parked', parked: { revision: 2 } })
+    expect(await node.readSide.discardParked('tally', STREAM, 'no such kind')).toEqual({ type: 'followed' })
+    expect(await tallies(node)).toEqual({ k: 3 })
+  })
+
+  test('D3: is left out once, although whoever follows dies before it has gone on behind it', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const first = await openedNode(file)
+    await register(first, 'b', 'x', 'poison')
+    await register(first, 'b', 'y', 'k')
+    await tallies(first, await register(first, 'b', 'z', 'k'))
+    await first.door.close()
+    const log = await openSqliteLogReader({ path: file })
+    const database = openReadDatabase(`${file}-views`)
+    atTheEnd(async () => {
+      database.close()
+      await log.close()
+    })
+    // The log can be followed, and not be read at another place: as if the process died there.
+    let reads = 0
+    const reader = {
+      ...log,
+      readStream() {
+        reads++
+        throw new Error('dead')
+      },
+    }
+    new OperatorOrders(database).give({
+      projection: 'tally',
+      stream: STREAM,
+      wanted: 'discard',
+      reason: 'known defect 7',
+    })
+    const follower = new Follower({
+      path: `${file}-views`,
+      reader,
+      projections: [TALLY],
+      settings: settingsOf({ projectionRetryMs: 1, projectionRetryMsMax: 1, parkedTriesMax: 0 }),
+      clock: SYSTEM_CLOCK,
+      random: Math.random,
+      holder: 'test',
+      mode: 'follow',
+      moves: new RowMoves(RowMoves.shared()),
+      onRetention: () => {},
+      onUnbuilt: () => {},
+    })
+    follower.start()
+    await eventually(
+      () => reads,
+      (count) => count >= 3,
+    )
+    await follower.close()
+    const [serving] = database.generations('tally')
+    expect(serving && database.parked(serving)).toMatchObject([{ stream: STREAM, revision: 2 }])
+    const second = await openedNode(file)
+    const { discarded } = await eventually(
+      () => healthOf(second),
+      ({ parked, status }) => status === 'following' && parked.length === 0,
+    )
+    expect(discarded).toMatchObject([{ revision: 1, reason: 'known defect 7' }])
+    expect(await tallies(second)).toEqual({ k: 2 })
   })
 
   test('of a stream that is not parked can not be retried', async () => {

@@ -3,8 +3,10 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
+import { RecordingLog } from '../support/recording-log.ts'
 import {
   atTheEnd,
+  BUILT_IN,
   EVEN_QUESTION,
   eventually,
   freshFolder,
@@ -260,10 +262,44 @@ describe('health', () => {
     )
   })
 
-  test('of a projection that is none says what is wrong with it', async () => {
-    const node = await openedNode('memory:', { projection: 'notAQuestion' })
-    await expect(node.readSide.health()).rejects.toThrow(/is no projection: expected a kebab-case name/)
-    const other = await openedNode('memory:', { projection: 'nothing' })
-    await expect(other.readSide.health()).rejects.toThrow(/exports nothing with the name 'nothing'/)
+  test.each([
+    ['notAQuestion', /is no projection: expected a kebab-case name/],
+    ['WITHOUT_KEY', /is no projection: expected a kebab-case name/],
+    ['nothing', /exports nothing with the name 'nothing'\.$/],
+    ['NAMED_RATES', /^There is a projection with the name 'rates' already: give this one another name\.$/],
+  ])('of what is named as a projection and is none (%s) says why, and all others go on', async (projection, why) => {
+    const log = new RecordingLog()
+    const node = await openedNode('memory:', { projection, log })
+    await register(node, 'a', 'x', 'k')
+    const ofIt = { projection, status: 'stopped', message: expect.stringMatching(why) }
+    const others = BUILT_IN.map((name) => ({ projection: name, status: 'following' }))
+    expect(
+      await eventually(
+        () => node.readSide.health(),
+        (all) => all.filter(({ status }) => status === 'following').length === BUILT_IN.length,
+      ),
+    ).toMatchObject([...others, ofIt])
+    expect(log.lines).toEqual([
+      {
+        facts: { projection, message: expect.stringMatching(why) },
+        message: 'a projection can not be used; the others go on without it',
+      },
+    ])
+  })
+
+  test('of a projection whose module is not there says so, and all others go on', async () => {
+    const projections = [{ module: './not-there.ts', name: 'MINE' }]
+    const node = await openedNode('memory:', { readModels: { projections } })
+    await register(node, 'a', 'x', 'k')
+    const all = await eventually(
+      () => node.readSide.health(),
+      (health) => health.filter(({ status }) => status === 'following').length === BUILT_IN.length,
+    )
+    const message = expect.stringMatching(/^\.\/not-there\.ts can't be imported: /)
+    expect(all.at(-1)).toMatchObject({ projection: 'MINE', status: 'stopped', message })
+    await expect(node.readSide.rebuild(['mine'])).rejects.toMatchObject({
+      code: 'unknown_projection',
+      message: expect.stringMatching(/\. \.\/not-there\.ts can't be imported: /),
+    })
   })
 })

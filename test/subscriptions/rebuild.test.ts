@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -16,6 +17,7 @@ import { TALLY } from '../projections/support/tally.ts'
 import { appendNext, encodedHistory, writtenLog } from './support/appended-history.ts'
 import {
   atTheEnd,
+  BUILT_IN,
   eventually,
   freshFolder,
   healthOf,
@@ -25,8 +27,6 @@ import {
   tallies,
 } from './support/read-side-node.ts'
 import { TALLY_WIDE } from './support/tally-projections.ts'
-
-const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'registries', 'rates']
 
 /** Every row of what serves, by table without the number of its generation. */
 function rowsIn(file: string): Readonly<Record<string, readonly unknown[]>> {
@@ -201,6 +201,66 @@ describe('a rebuild', () => {
       ),
     })
     expect(await tallies(node, position)).toEqual({ k: 2 })
+  })
+
+  test('D3: that can not store the rows of an event stops and says so; the old rows serve on', async () => {
+    const node = await openedNode('memory:', { projection: 'PICKY' })
+    await tallies(node, await register(node, 'a', 'x', 'k'))
+    const poison = await register(node, 'b', 'y', 'unwritable')
+    await expect(node.readSide.rebuild(['tally'])).rejects.toMatchObject({
+      code: 'unwritable_rows',
+      message: expect.stringMatching(
+        new RegExp(
+          `^'tally' can't store its rows: NOT NULL constraint failed: .* \\(of an event up to position ${poison}\\)\\. A rebuild leaves nothing out\\.$`,
+        ),
+      ),
+    })
+    expect(await tallies(node)).toEqual({ k: 1 })
+  })
+
+  test.each([
+    ['WRONG_INDEX', /^The tables of 'tally' can't be made: .*nothing/],
+    ['TABLE_TWICE', /^The tables of 'tally' can't be made: .*already exists/],
+  ])('of all there are, one of which can not be built (%s), builds the others', async (projection, why) => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const first = await openedNode(file, { readModels: { follow: 'never' } })
+    const position = await register(first, 'b', 'y', 'unwritable')
+    await first.door.close()
+    const node = await openedNode(file, { projection })
+    const all = await eventually(
+      () => node.readSide.health(),
+      (health) =>
+        health.filter((one) => one.position === position).length === BUILT_IN.length &&
+        /^(The|')/.test(health.at(-1)?.message ?? ''),
+    )
+    expect(all.at(-1)).toMatchObject({ projection: 'tally', status: 'stopped', message: expect.stringMatching(why) })
+  })
+
+  test('D3: of the first rows of a projection parks the stream of an event whose rows can not be stored', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const first = await openedNode(file, { readModels: { follow: 'never' } })
+    await register(first, 'a', 'x', 'k')
+    const poison = await register(first, 'b', 'y', 'unwritable')
+    await register(first, 'b', 'z', 'k')
+    const position = await register(first, 'c', 'x', 'k')
+    await first.door.close()
+    const node = await openedNode(file, { projection: 'PICKY' })
+    expect(await tallies(node, position)).toEqual({ k: 2 })
+    expect((await healthOf(node)).parked).toMatchObject([
+      { stream: 'registry-default/b', position: poison, error: expect.stringMatching(/^NOT NULL constraint failed: /) },
+    ])
+  })
+
+  test('whose file is deleted meanwhile does not say that it was done', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 2_000)
+    const node = await openedNode(file, { settings: { rebuildBatchEventsMax: 100 }, readModels: { follow: 'never' } })
+    const onProgress = () => rmSync(`${file}-views`, { force: true })
+    await expect(node.readSide.rebuild(['tally'], { onProgress })).rejects.toMatchObject({
+      code: 'file_replaced',
+      message: `'${file}-views' was deleted or replaced while it was filled, and what was built went with it: rebuild again.`,
+    })
+    expect(await node.readSide.rebuild(['tally'])).toMatchObject({ events: 2_000 })
   })
 
   test('of a projection that is not there is refused with those that are', async () => {

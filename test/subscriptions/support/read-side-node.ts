@@ -11,6 +11,7 @@ import { openNode } from '../../../src/app.ts'
 import type { SettingsInput } from '../../../src/config.ts'
 import type { ProjectionHealth } from '../../../src/subscriptions/projection-health.ts'
 import type { Question, QuestionFunction } from '../../../src/subscriptions/question.ts'
+import type { RecordingLog } from '../../support/recording-log.ts'
 import type { evenAsked, heavyAsked, talliesAsked } from './tally-projections.ts'
 
 const MODULE = path.join(import.meta.dirname, 'tally-projections.ts')
@@ -44,15 +45,20 @@ export interface NodeOptions {
   readonly projection?: string
   readonly settings?: SettingsInput
   readonly readModels?: ReadModelOptions
+  readonly log?: RecordingLog
 }
+
+/** Projections that come with Verdict, in the order in which they are told. */
+export const BUILT_IN = ['operation-index', 'operation-history', 'liveness', 'registries', 'rates']
 
 export async function openedNode(
   location: string,
-  { projection = 'TALLY', settings = {}, readModels = {} }: NodeOptions = {},
+  { projection = 'TALLY', settings = {}, readModels = {}, log }: NodeOptions = {},
 ): Promise<EmbeddedNode> {
   const options: OpenOptions = {
     settings: { logLevel: 'silent', ...settings },
     readModels: { projections: [{ module: MODULE, name: projection }], ...readModels },
+    ...(log === undefined ? {} : { log }),
   }
   const node = await openNode(location, options)
   cleanups.push(() => node.door.close())

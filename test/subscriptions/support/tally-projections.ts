@@ -40,6 +40,23 @@ const CURABLE_TALLIES: ProjectionTable<Tally> = {
 
 export const CURABLE: Projection = { ...TALLY, tables: [CURABLE_TALLIES] }
 
+/** What it makes of the kind `unwritable`, no file takes. */
+const PICKY_TALLIES: ProjectionTable<Tally> = {
+  ...TALLIES,
+  write: (row) => (row.kind === 'unwritable' ? [row.kind, null, row.lastPosition] : TALLIES.write(row)),
+}
+
+export const PICKY: Projection = { ...TALLY, tables: [PICKY_TALLIES] }
+
+export const WITHOUT_KEY: Projection = { ...TALLY, tables: [{ ...TALLIES, key: [] }] }
+/** SQLite finds it out when the table is made. */
+export const WRONG_INDEX: Projection = {
+  ...TALLY,
+  tables: [{ ...TALLIES, indexes: [{ name: 'i', columns: ['nothing'] }] }],
+}
+export const TABLE_TWICE: Projection = { ...TALLY, tables: [TALLIES, TALLIES] }
+export const NAMED_RATES: Projection = { ...TALLY, name: 'rates' }
+
 export function talliesAsked(session: ReadSession): Readonly<Record<string, number>> {
   const rows = session.all<Tally>(`SELECT kind, registered FROM ${session.table(TALLIES)} ORDER BY kind`, [])
   return Object.fromEntries(rows.map(({ kind, registered }) => [kind, registered]))
