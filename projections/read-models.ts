@@ -65,6 +65,12 @@ export class ReadModels {
     })()
   }
 
+  /** Of the rows that serve; undefined where none do. */
+  versionServing(projection: string): number | undefined {
+    const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
+    return serving && Number(serving.version)
+  }
+
   /** Twice is once. */
   close(): void {
     this.#db.close()
@@ -94,11 +100,12 @@ type SqlFunction = Parameters<ReadSession['define']>[1]
 
 const PREPARED_MAX = 500
 
-const SERVING = `SELECT generation, log_id AS logId, timeline, position, hash FROM generations
+const SERVING = `SELECT generation, version, log_id AS logId, timeline, position, hash FROM generations
   WHERE projection = ? AND standing = 'serving'`
 
 interface ServingRow {
   readonly generation: bigint
+  readonly version: bigint
   readonly logId: string
   readonly timeline: bigint
   readonly position: bigint

@@ -124,8 +124,19 @@ function follow(
   }
 }
 
-function ask({ path: file, settings }: ThreadData, reader: LogReader, moves: RowMoves): OpenedRole {
-  const desk = new QuestionDesk({ path: file, reader, load: loadExport, moves, pollMs: settings.logPollMs, clock })
+function ask({ path: file, projections, settings }: ThreadData, reader: LogReader, moves: RowMoves): OpenedRole {
+  const desk = new QuestionDesk({
+    path: file,
+    reader,
+    load: loadExport,
+    versionOf: async (projection) => {
+      const loaded = await loadProjections(projections)
+      return loaded.projections.find(({ name }) => name === projection)?.version
+    },
+    moves,
+    pollMs: settings.logPollMs,
+    clock,
+  })
   return {
     calls: { ask: (asked: AskedQuestion, { signal }) => desk.ask(asked, signal) },
     async close() {

@@ -202,8 +202,11 @@ export class Follower {
         if (generation !== undefined) database.drop(name, generation.generation)
         unbuilt.push(name)
       } else if (start?.type === 'log_replaced') this.#health.stopped.set(name, start.message)
-      else if (generation.version < version) unbuilt.push(name)
-      else if (generation.version > version) {
+      else if (generation.version < version) {
+        const message = `The rows of '${name}' are of version ${generation.version}: they serve as they are until those of version ${version} are built.`
+        this.#health.stopped.set(name, message)
+        unbuilt.push(name)
+      } else if (generation.version > version) {
         const message = `The rows of '${name}' are of version ${generation.version}, and this process knows version ${version}: run the version that built them.`
         this.#health.stopped.set(name, message)
       } else {

@@ -34,6 +34,8 @@ export interface QuestionDeskParts {
   readonly reader: LogReader
   readonly path: string
   readonly load: LoadExport
+  /** Of the projection that this process knows by the name. */
+  readonly versionOf: (projection: string) => Promise<number | undefined>
   /** Tells when this process moved rows; other processes' moves are noticed by looking again. */
   readonly moves: RowMoves
   readonly pollMs: number
@@ -53,6 +55,14 @@ export class QuestionDesk {
 
   /** Throws ReadSideError `read_model_behind` and `not_served`, and what the question throws. */
   async ask(asked: AskedQuestion, signal: AbortSignal): Promise<DeskAnswer> {
+    try {
+      return await this.#ask(asked, signal)
+    } catch (error) {
+      throw isSqliteError(error) ? await this.#toldOfOtherVersion(asked.question.projection, error) : error
+    }
+  }
+
+  async #ask(asked: AskedQuestion, signal: AbortSignal): Promise<DeskAnswer> {
     const { moves, pollMs, clock } = this.#parts
     const { question, atLeast, timeoutMs } = asked
     const ask = await this.#functionOf(question)
@@ -73,6 +83,17 @@ export class QuestionDesk {
       }
       await moves.untilMoved(question.projection, seen, Math.min(pollMs, leftMs))
     }
+  }
+
+  /** Rows that serve until those of a new version are built need not have what is asked of the new ones. */
+  async #toldOfOtherVersion(projection: string, error: Error): Promise<Error> {
+    const known = await this.#parts.versionOf(projection)
+    const served = this.#opened().versionServing(projection)
+    if (known === undefined || served === undefined || known === served) return error
+    const message =
+      `The rows of '${projection}' are of version ${served}, and the question needs those of version ${known}, which are ` +
+      `not built yet: ${error.message}.`
+    return new ReadSideError('not_served', message, { cause: error })
   }
 
   #lagBehind(position: bigint): Promise<LogLag> {
@@ -134,7 +155,7 @@ export class QuestionDesk {
   }
 }
 
-function isSqliteError(error: unknown): boolean {
+function isSqliteError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'SqliteError'
 }
 

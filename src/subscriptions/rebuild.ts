@@ -246,13 +246,16 @@ function placeOf(built: readonly Projector[]): bigint {
   return built[0]?.checkpoint.position ?? 0n
 }
 
+/** A rebuild leaves nothing out; first rows are built without the streams that they have to do without. */
+const WAY_OUT =
+  'A rebuild leaves nothing out: the rows as they were serve on. For rows without that stream, delete the file of the read models.'
+
 function refusalOf(error: unknown): unknown {
   if (error instanceof PoisonEvent) {
-    const message = `${error.message} A rebuild leaves nothing out: the rows as they were serve on.`
-    return new ReadSideError('poison_event', message, { cause: error })
+    return new ReadSideError('poison_event', `${error.message.replace(/\.?$/, '.')} ${WAY_OUT}`, { cause: error })
   }
   if (error instanceof UnwritableRows) {
-    const message = `${error.message} (of an event up to position ${error.through}). A rebuild leaves nothing out.`
+    const message = `${error.message} (of an event up to position ${error.through}). ${WAY_OUT}`
     return new ReadSideError('unwritable_rows', message, { cause: error })
   }
   if (error instanceof UnknownEvent) return new ReadSideError('unknown_event', error.message, { cause: error })

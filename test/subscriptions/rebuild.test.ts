@@ -21,6 +21,7 @@ import {
   eventually,
   freshFolder,
   healthOf,
+  INITIALS_QUESTION,
   openedNode,
   register,
   TALLIES_QUESTION,
@@ -133,6 +134,31 @@ describe('a rebuild', () => {
     )
   })
 
+  test('D2: to a new version that can not be done serves the old rows, and refuses what is asked of the new ones', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    const one = await openedNode(file)
+    await register(one, 'b', 'x', 'poison')
+    expect(await tallies(one, await register(one, 'a', 'y', 'k'))).toEqual({ k: 1 })
+    await one.door.close()
+    const two = await openedNode(file, { projection: 'TALLY_OF_INITIALS' })
+    expect(await tallies(two)).toEqual({ k: 1 })
+    const refused = {
+      code: 'not_served',
+      message:
+        "The rows of 'tally' are of version 1, and the question needs those of version 2, which are not built yet: no such column: initial.",
+    }
+    await expect(two.readSide.ask(INITIALS_QUESTION, [])).rejects.toMatchObject(refused)
+    await expect(two.readSide.ask(INITIALS_QUESTION, [], { atLeast: 1n, timeoutMs: 50 })).rejects.toMatchObject(refused)
+    const why = /^'tally' can't go on at revision 1 of 'registry-default\/b': a poisonous kind\. /
+    const { status, version } = await eventually(
+      () => healthOf(two),
+      ({ message = '' }) => why.test(message),
+    )
+    expect({ status, version }).toEqual({ status: 'stopped', version: 1 })
+    rmSync(`${file}-views`)
+    expect((await two.readSide.ask(INITIALS_QUESTION, [], { atLeast: 1n })).answer).toEqual(['k'])
+  })
+
   test('D2: that is cancelled at any moment leaves nothing behind, and the old rows serve on', async () => {
     const file = path.join(freshFolder(), 'verdict.db')
     await writtenLog(file, 4_000)
@@ -197,7 +223,7 @@ describe('a rebuild', () => {
     await expect(node.readSide.rebuild(['tally'])).rejects.toMatchObject({
       code: 'poison_event',
       message: expect.stringMatching(
-        /^'tally' can't go on at revision 1 of 'registry-default\/b': a poisonous kind A rebuild leaves nothing out: the rows as they were serve on\.$/,
+        /^'tally' can't go on at revision 1 of 'registry-default\/b': a poisonous kind\. A rebuild leaves nothing out: the rows as they were serve on\. For rows without that stream, delete the file of the read models\.$/,
       ),
     })
     expect(await tallies(node, position)).toEqual({ k: 2 })
@@ -211,7 +237,7 @@ describe('a rebuild', () => {
       code: 'unwritable_rows',
       message: expect.stringMatching(
         new RegExp(
-          `^'tally' can't store its rows: NOT NULL constraint failed: .* \\(of an event up to position ${poison}\\)\\. A rebuild leaves nothing out\\.$`,
+          `^'tally' can't store its rows: NOT NULL constraint failed: .* \\(of an event up to position ${poison}\\)\\. A rebuild leaves nothing out: `,
         ),
       ),
     })

@@ -12,11 +12,12 @@ import type { SettingsInput } from '../../../src/config.ts'
 import type { ProjectionHealth } from '../../../src/subscriptions/projection-health.ts'
 import type { Question, QuestionFunction } from '../../../src/subscriptions/question.ts'
 import type { RecordingLog } from '../../support/recording-log.ts'
-import type { evenAsked, heavyAsked, talliesAsked } from './tally-projections.ts'
+import type { evenAsked, heavyAsked, initialsAsked, talliesAsked } from './tally-projections.ts'
 
 const MODULE = path.join(import.meta.dirname, 'tally-projections.ts')
 
 export const TALLIES_QUESTION = question<typeof talliesAsked>('talliesAsked')
+export const INITIALS_QUESTION = question<typeof initialsAsked>('initialsAsked')
 export const EVEN_QUESTION = question<typeof evenAsked>('evenAsked')
 export const HEAVY_QUESTION = question<typeof heavyAsked>('heavyAsked')
 

@@ -8,6 +8,19 @@ import { TALLIES, TALLY, type Tally } from '../../projections/support/tally.ts'
 export { TALLY }
 
 export const TALLY_2: Projection = { ...TALLY, version: 2 }
+/** With a column that the first version did not have. */
+const NAMED_TALLIES: ProjectionTable<Tally> = {
+  ...TALLIES,
+  columns: [...TALLIES.columns, { name: 'initial', type: 'text' }],
+  write: (row) => [...TALLIES.write(row), row.kind.slice(0, 1)],
+}
+export const TALLY_OF_INITIALS: Projection = { ...TALLY, version: 2, tables: [NAMED_TALLIES] }
+
+export function initialsAsked(session: ReadSession): readonly string[] {
+  const rows = session.all<{ readonly initial: string }>(`SELECT initial FROM ${session.table(NAMED_TALLIES)}`, [])
+  return rows.map(({ initial }) => initial)
+}
+
 export const TALLY_STRICT: Projection = { ...TALLY, unknownEvents: 'stop' }
 
 /** Keeps 16 KiB for each event: a hundred of them are more than a disk takes in without being felt. */
