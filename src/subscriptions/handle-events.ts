@@ -61,8 +61,8 @@ export interface EventBatch {
 /** The consumer can't go on, for a reason that does not pass by itself. */
 export class EventHandlerStopped extends Error {
   override readonly name = 'EventHandlerStopped'
-  readonly code: 'poison_event' | 'unknown_event' | 'log_replaced'
-  /** Of the event; of the checkpoint where the log was replaced. */
+  readonly code: 'poison_event' | 'unknown_event' | 'log_replaced' | 'bad_checkpoint'
+  /** Of the event; of the checkpoint where the log was replaced; 0 for what is none. */
   readonly position: bigint
 
   constructor(code: EventHandlerStopped['code'], position: bigint, message: string, options?: ErrorOptions) {
@@ -105,7 +105,7 @@ class EventHandling {
   }
 
   async run(): Promise<void> {
-    this.#stored = await this.#options.checkpoints.load()
+    this.#stored = checkedCheckpoint(await this.#options.checkpoints.load(), this.#options.name)
     this.#place = this.#stored
     for (let tries = 0; !this.#signal.aborted; tries++) {
       try {
@@ -227,6 +227,23 @@ class EventHandling {
   #warn(error: unknown, message: string): void {
     this.#options.log?.warn({ consumer: this.#options.name, error: messageOf(error) }, message)
   }
+}
+
+/** What comes back from a store is easily something else than what went in: a text where a bigint was. */
+function checkedCheckpoint(given: unknown, name: string): Checkpoint | undefined {
+  if (given === undefined) return undefined
+  const { logId, timeline, position, hash } = (given ?? {}) as Partial<Checkpoint> // looked at below
+  const isCheckpoint =
+    typeof logId === 'string' &&
+    typeof timeline === 'number' &&
+    typeof position === 'bigint' &&
+    typeof hash === 'string'
+  if (isCheckpoint) return { logId, timeline, position, hash }
+  const found = Object.entries({ logId, timeline, position, hash }).map(([field, value]) => `${field}: ${typeof value}`)
+  const message =
+    `The checkpoint store of '${name}' gave no checkpoint: expected { logId: string, timeline: number, position: bigint, hash: string }, ` +
+    `or undefined for none, got ${given === null ? 'null' : `{ ${found.join(', ')} }`}.`
+  throw new EventHandlerStopped('bad_checkpoint', 0n, message)
 }
 
 function messageOf(error: unknown): string {

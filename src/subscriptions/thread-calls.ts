@@ -153,6 +153,8 @@ export class ThreadCaller {
     return new Promise<T>((resolve, reject) => {
       signal?.throwIfAborted()
       const id = ++this.#lastId
+      // First: what can't be sent is thrown, and nobody waits for its answer.
+      this.#say({ type: 'call', id, name, argument })
       const abort = () => {
         this.#say({ type: 'abort', id })
         if (awaitsEnd) return
@@ -178,7 +180,6 @@ export class ThreadCaller {
         onProgress,
       })
       signal?.addEventListener('abort', abort, { once: true })
-      this.#say({ type: 'call', id, name, argument })
     })
   }
 

@@ -191,3 +191,49 @@ async function writtenByNewer(file: string): Promise<void> {
   await store.append('registry-default/a', 'no_stream', unknownBetween('registry-default/a'))
   await store.close()
 }
+
+describe('what a consumer gets wrong', () => {
+  test.each([
+    [{ from: 'middle' }, 'from: expected "beginning" or "end", got middle'],
+    [{ onPoison: 'ignore' }, 'onPoison: expected "stop" or "skip", got ignore'],
+    [{ unknownEvents: 'park' }, 'unknownEvents: expected "stop" or "skip", got park'],
+    [
+      { onPoisson: 'skip' },
+      'there is no option "onPoisson": it is one of name, handle, checkpoints, signal, from, batchEventsMax, retry, onPoison, unknownEvents, log, clock',
+    ],
+  ])('in its options (%j) is refused in a sentence', async (wrong, message) => {
+    const verdict = await opened('memory')
+    const { options, handled } = consumer(1)
+    await expect(handleEvents(verdict, { ...options, ...(wrong as object) })).rejects.toMatchObject({
+      name: 'SettingsError',
+      message,
+    })
+    expect(handled).toEqual([])
+  })
+
+  const good = { logId: 'l', timeline: 1, position: 5n, hash: 'h' }
+  test.each([
+    [
+      'a position that came back as a text',
+      { ...good, position: '5' },
+      '{ logId: string, timeline: number, position: string, hash: string }',
+    ],
+    [
+      'a checkpoint without its hash',
+      { ...good, hash: undefined },
+      '{ logId: string, timeline: number, position: bigint, hash: undefined }',
+    ],
+    ['the null of a database', null, 'null'],
+  ])('in its checkpoint store (%s) stops it in a sentence', async (_, stored, got) => {
+    const verdict = await opened('memory')
+    const { options, handled } = consumer(1)
+    // What a store gives at run time need not be what its type says.
+    const checkpoints = { load: () => stored as unknown as Checkpoint }
+    await expect(handleEvents(verdict, { ...options, checkpoints })).rejects.toMatchObject({
+      name: 'EventHandlerStopped',
+      code: 'bad_checkpoint',
+      message: `The checkpoint store of 'mailer' gave no checkpoint: expected { logId: string, timeline: number, position: bigint, hash: string }, or undefined for none, got ${got}.`,
+    })
+    expect(handled).toEqual([])
+  })
+})
