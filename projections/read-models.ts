@@ -48,8 +48,7 @@ export class ReadModels {
       const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
       if (serving === undefined) throw new NotServed(projection)
       const generation = Number(serving.generation)
-      const { logId, timeline, position, hash } = serving
-      const checkpoint = { logId, timeline: Number(timeline), position, hash }
+      const checkpoint = checkpointOf(serving)
       const answer = question({
         checkpoint,
         table: (layout: Pick<TableLayout<never>, 'name'>) => quoted(physicalName(layout, generation)),
@@ -65,10 +64,15 @@ export class ReadModels {
     })()
   }
 
-  /** Of the rows that serve; undefined where none do. */
-  versionServing(projection: string): number | undefined {
+  /** What questions are asked of; undefined where nothing serves. */
+  serving(projection: string): ServingRows | undefined {
     const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
-    return serving && Number(serving.version)
+    if (serving === undefined) return undefined
+    return {
+      generation: Number(serving.generation),
+      version: Number(serving.version),
+      checkpoint: checkpointOf(serving),
+    }
   }
 
   /** Twice is once. */
@@ -102,6 +106,16 @@ const PREPARED_MAX = 500
 
 const SERVING = `SELECT generation, version, log_id AS logId, timeline, position, hash FROM generations
   WHERE projection = ? AND standing = 'serving'`
+
+export interface ServingRows {
+  readonly generation: number
+  readonly version: number
+  readonly checkpoint: Checkpoint
+}
+
+function checkpointOf({ logId, timeline, position, hash }: ServingRow): Checkpoint {
+  return { logId, timeline: Number(timeline), position, hash }
+}
 
 interface ServingRow {
   readonly generation: bigint

@@ -8,6 +8,7 @@ import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE, REBUILD_LEASE_LIVES } 
 import { type LogLag, LogLags } from './log-lag.ts'
 import { type ProjectionHealth, type RebuildProgress, statusOf } from './projection-health.ts'
 import { inodeOf } from './read-file.ts'
+import { whyOfAnotherLog } from './start-check.ts'
 
 /** Names nobody: it is only looked with. */
 const ONLOOKER = ''
@@ -71,9 +72,12 @@ export class FollowerHealth {
     const lag = serving && (await this.#lagBehind(serving.checkpoint.position))
     const isRebuilding = building !== undefined && rebuild?.isFree(times) === false
     const isFollowed = follow?.isFree(times) === false
-    const stopped = this.stopped.get(projection) ?? this.trouble
+    // Who leads has looked when it began.
+    const replaced = serving === undefined || this.leads ? undefined : await this.#whyReplaced(serving)
+    const own = this.stopped.get(projection) ?? replaced
+    const stopped = own ?? this.trouble
     const status = statusOf({
-      stopped: this.stopped.get(projection) ?? (serving === undefined ? this.trouble : undefined),
+      stopped: own ?? (serving === undefined ? this.trouble : undefined),
       isRebuilding,
       isServed: serving !== undefined,
       follower: this.leads ? 'this' : isFollowed ? 'other' : 'nobody',
@@ -110,6 +114,11 @@ export class FollowerHealth {
   #lagBehind(position: bigint): Promise<LogLag | undefined> {
     const { clock } = this.#parts
     return this.#lags.behind(position, { now: clock.now(), monotonicNow: clock.monotonicNow() }).catch(() => undefined)
+  }
+
+  /** Undefined where the log does not tell as well. */
+  #whyReplaced(serving: Generation): Promise<string | undefined> {
+    return whyOfAnotherLog(this.#parts.reader, serving).catch(() => undefined)
   }
 
   #why(status: ProjectionHealth['status'], serving: Generation | undefined): string | undefined {

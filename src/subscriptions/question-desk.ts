@@ -2,15 +2,16 @@
  * Answers questions on a thread of its own, over a connection that can't write: a heavy one delays other questions, and
  * nothing else. A question with a minimum position waits until the rows have reached it, or its time is over.
  */
-import { type Answered, NoReadModels, NotServed, ReadModels } from '../../projections/read-models.ts'
+import { type Answered, NoReadModels, NotServed, ReadModels, type ServingRows } from '../../projections/read-models.ts'
 import type { ReadSession } from '../../projections/read-session.ts'
-import type { LogReader } from '../event-store/event-store.ts'
+import { LogError, type LogReader } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type LogLag, LogLags } from './log-lag.ts'
 import type { LoadExport, Question, QuestionFunction } from './question.ts'
 import { inodeOf } from './read-file.ts'
 import { ReadSideError } from './read-side-error.ts'
 import type { RowMoves } from './row-moves.ts'
+import { whyOfAnotherLog } from './start-check.ts'
 
 export interface AskedQuestion {
   readonly question: Question
@@ -46,6 +47,8 @@ export class QuestionDesk {
   readonly #parts: QuestionDeskParts
   readonly #lags: LogLags
   readonly #functions = new Map<string, QuestionFunction>()
+  /** By projection: the generation whose rows are known to be of this log. */
+  readonly #checked = new Map<string, number>()
   #models: { readonly models: ReadModels; readonly inode: bigint | undefined } | undefined
 
   constructor(parts: QuestionDeskParts) {
@@ -70,7 +73,7 @@ export class QuestionDesk {
     for (;;) {
       signal.throwIfAborted()
       const seen = moves.moves
-      const given = this.#answer(asked, ask)
+      const given = (await this.#refusalOfAnotherLog(asked)) ?? this.#answer(asked, ask)
       if (given.type === 'answered') {
         const { answer, position } = given
         return asked.withLag ? { answer, position, lag: await this.#lagBehind(position) } : { answer, position }
@@ -88,7 +91,7 @@ export class QuestionDesk {
   /** Rows that serve until those of a new version are built need not have what is asked of the new ones. */
   async #toldOfOtherVersion(projection: string, error: Error): Promise<Error> {
     const known = await this.#parts.versionOf(projection)
-    const served = this.#opened().versionServing(projection)
+    const served = this.#opened().serving(projection)?.version
     if (known === undefined || served === undefined || known === served) return error
     const message =
       `The rows of '${projection}' are of version ${served}, and the question needs those of version ${known}, which are ` +
@@ -104,14 +107,46 @@ export class QuestionDesk {
   close(): void {
     this.#models?.models.close()
     this.#models = undefined
+    this.#checked.clear()
+  }
+
+  /**
+   * Rows of a log that was replaced tell of what never was. Looked at once for each build of them: who follows stops at the same.
+   */
+  async #refusalOfAnotherLog({ question, atLeast }: AskedQuestion): Promise<NotYet | undefined> {
+    const { projection } = question
+    const serving = this.#serving(projection)
+    if (serving === undefined || this.#checked.get(projection) === serving.generation) return undefined
+    let why: string | undefined
+    try {
+      why = await whyOfAnotherLog(this.#parts.reader, { projection, checkpoint: serving.checkpoint })
+    } catch (error) {
+      // A log that is away says nothing against the rows.
+      if (error instanceof LogError) return undefined
+      throw error
+    }
+    if (why === undefined) {
+      this.#checked.set(projection, serving.generation)
+      return undefined
+    }
+    const refusal = new ReadSideError('not_served', why)
+    if (atLeast === undefined) throw refusal
+    return { type: 'not_yet', position: undefined, error: refusal }
+  }
+
+  /** Undefined as well for a file that can't be read: whoever asks is told. */
+  #serving(projection: string): ServingRows | undefined {
+    try {
+      return this.#opened().serving(projection)
+    } catch {
+      return undefined
+    }
   }
 
   #answer(
     { question, parameters, atLeast }: AskedQuestion,
     ask: QuestionFunction,
-  ):
-    | ({ readonly type: 'answered' } & DeskAnswer)
-    | { readonly type: 'not_yet'; readonly position: bigint | undefined; readonly error?: unknown } {
+  ): ({ readonly type: 'answered' } & DeskAnswer) | NotYet {
     try {
       const opened = this.#opened()
       const { answer, checkpoint }: Answered<unknown> = opened.ask(question.projection, (session: ReadSession) =>
@@ -153,6 +188,12 @@ export class QuestionDesk {
     this.#functions.set(key, found as QuestionFunction)
     return found as QuestionFunction
   }
+}
+
+interface NotYet {
+  readonly type: 'not_yet'
+  readonly position: bigint | undefined
+  readonly error?: unknown
 }
 
 function isSqliteError(error: unknown): error is Error {

@@ -20,6 +20,7 @@ import { ReadSideError } from './read-side-error.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import { SharedDisk } from './shared-disk.ts'
+import { whyOfAnotherLog } from './start-check.ts'
 
 export interface RebuildParts {
   readonly database: ReadDatabase
@@ -129,6 +130,7 @@ async function build(
 ): Promise<RebuildReport> {
   const { database, reader, projections, settings, clock, signal, onProgress } = parts
   const disk = sharedDisk(parts, end, renew)
+  const replaced = await generationsOfAnotherLog(parts)
   const ended = new AbortController()
   const reading = AbortSignal.any([signal, ended.signal])
   const { rebuildBatchEventsMax, projectionBatchBytesMax: bytesMax } = settings
@@ -163,7 +165,7 @@ async function build(
         isIndexed = true
         await index(parts, built, renew, disk)
       }
-      if (await persistently(parts, () => swapped(database, built))) {
+      if (await persistently(parts, () => swapped(database, built, replaced))) {
         return { projections: projections.map(({ name }) => name), events, position }
       }
     }
@@ -212,14 +214,22 @@ async function index(
   }
 }
 
+/** Rows of a log that was replaced may lie beyond the end of this one: nobody waits for it to get there. */
+async function generationsOfAnotherLog({ database, reader }: RebuildParts): Promise<ReadonlySet<number>> {
+  const replaced = new Set<number>()
+  for (const one of database.generations()) {
+    if (one.standing === 'serving' && (await whyOfAnotherLog(reader, one)) !== undefined) replaced.add(one.generation)
+  }
+  return replaced
+}
+
 /** All of them or none, unless the rows that serve are ahead. */
-function swapped(database: ReadDatabase, built: readonly Projector[]): boolean {
+function swapped(database: ReadDatabase, built: readonly Projector[], replaced: ReadonlySet<number>): boolean {
   return database.transaction(() => {
     for (const { projection, checkpoint } of built) {
       const serving = database.generations(projection.name).find(({ standing }) => standing === 'serving')
-      const isSameLog =
-        serving?.checkpoint.logId === checkpoint.logId && serving.checkpoint.timeline === checkpoint.timeline
-      if (isSameLog && serving.version <= projection.version && serving.checkpoint.position > checkpoint.position)
+      const isOfThisLog = serving !== undefined && !replaced.has(serving.generation)
+      if (isOfThisLog && serving.version <= projection.version && serving.checkpoint.position > checkpoint.position)
         return false
     }
     for (const { projection, generation, checkpoint } of built) {

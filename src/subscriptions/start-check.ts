@@ -16,9 +16,17 @@ export async function checkStart(
   { projection, checkpoint }: Generation,
 ): Promise<StartCheck> {
   if (checkpoint.logId !== identity.logId) return { type: 'other_log' }
-  const difference = await differenceToLog(reader, identity, projection, checkpoint)
-  if (difference === undefined) return { type: 'same' }
-  return { type: 'log_replaced', message: `${difference} ${wayOut(projection)}` }
+  const message = await whyOfAnotherLog(reader, { projection, checkpoint })
+  return message === undefined ? { type: 'same' } : { type: 'log_replaced', message }
+}
+
+/** Why rows are none of this log, with the way out; undefined where they are. */
+export async function whyOfAnotherLog(
+  reader: EventReader,
+  { projection, checkpoint }: Pick<Generation, 'projection' | 'checkpoint'>,
+): Promise<string | undefined> {
+  const difference = await differenceToLog(reader, await reader.identity(), projection, checkpoint)
+  return difference && `${difference} ${wayOut(projection)}`
 }
 
 /** Why a checkpoint is none of this log, as a sentence about who has it; undefined where it is one. */

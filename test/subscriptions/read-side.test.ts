@@ -212,13 +212,37 @@ describe('the file of the read models', () => {
     expect(health.message).toMatch(
       /^'tally' stands at position \d+, where the log has another event now\. The log was replaced \(log_replaced\): build it anew with "verdict projections rebuild tally"\.$/,
     )
-    expect(await tallies(node)).toEqual({ k: 1, lost: 1 })
+    await expect(tallies(node)).rejects.toMatchObject({ code: 'not_served', message: health.message })
     await node.readSide.rebuild(['tally'])
     expect(await tallies(node, position)).toEqual({ k: 1, kept: 1 })
     await eventually(
       () => healthOf(node),
       ({ status }) => status === 'following',
     )
+  })
+
+  test('D1: of a log that was put back behind its place tells nobody of what never was, and is built anew by command', async () => {
+    const folder = freshFolder()
+    const file = path.join(folder, 'verdict.db')
+    const first = await written(file)
+    await first.door.close()
+    copyFileSync(file, path.join(folder, 'backup.db'))
+    const second = await openedNode(file)
+    await tallies(second, await register(second, 'a', 'y', 'lost'))
+    await second.door.close()
+
+    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
+    copyFileSync(path.join(folder, 'backup.db'), file)
+    const message = expect.stringMatching(
+      /^'tally' stands at position \d+, where the log has no event any more\. The log was replaced \(log_replaced\): build it anew with "verdict projections rebuild tally"\.$/,
+    )
+    const looking = await openedNode(file, { readModels: { follow: 'never' } })
+    expect(await healthOf(looking)).toMatchObject({ status: 'stopped', message })
+    await expect(tallies(looking)).rejects.toMatchObject({ code: 'not_served', message })
+    const waiting = looking.readSide.ask(TALLIES_QUESTION, [], { atLeast: 1n, timeoutMs: 50 })
+    await expect(waiting).rejects.toMatchObject({ code: 'not_served', message })
+    expect(await looking.readSide.rebuild(['tally'])).toMatchObject({ projections: ['tally'] })
+    expect(await tallies(looking)).toEqual({ k: 1 })
   })
 })
 
