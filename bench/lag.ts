@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openNode } from '../src/app.ts'
+import { keepNewObjectsYoung } from '../src/cli/young-objects.ts'
 import { type BenchReport, cpuMs, machineFacts, quantile, sorted } from './report.ts'
 import { NOTHING_ASKED, PROBE_OWNER, steadyCommands } from './steady-commands.ts'
 
@@ -12,6 +13,8 @@ const MEASURED_MS = 20_000
 const ASK_TIMEOUT_MS = 60_000
 
 export async function lag(): Promise<BenchReport> {
+  // As the program `verdict` does.
+  keepNewObjectsYoung()
   const directory = mkdtempSync(join(tmpdir(), 'verdict-lag-'))
   try {
     const node = await openNode(join(directory, 'log.db'), { readModels: { follow: 'at_start' } })

@@ -35,7 +35,10 @@ const BUSY_BATCH_EVENTS = 100
 const WAITED_FOR_MS = 1_000
 const EVERY_PROJECTION = () => true
 /** A log that is no longer than this is read at once, and not by a thread that would take longer to start. */
-const SHORT_LOG_EVENTS = 1_000
+const SHORT_LOG_EVENTS = 10_000
+const SHORT_LOG_BYTES = 16 * 1024 * 1024
+/** Brought into the file behind a write: as much takes 8 ms, which a rest between two writes has room for. */
+const CHECKPOINT_PAGES = 1_024
 
 export class Follower {
   readonly #parts: FollowerParts
@@ -222,7 +225,7 @@ export class Follower {
   async #builtAtOnce(database: ReadDatabase, names: readonly string[]): Promise<boolean> {
     const { reader, projections } = this.#parts
     const { signal } = this.#closing
-    const reading = { after: 0n, eventsMax: SHORT_LOG_EVENTS, bytesMax: Number.POSITIVE_INFINITY, signal }
+    const reading = { after: 0n, eventsMax: SHORT_LOG_EVENTS, bytesMax: SHORT_LOG_BYTES, signal }
     for await (const { isCaughtUp } of logBatches(reader, reading)) {
       if (!isCaughtUp) return false
       break
@@ -280,7 +283,7 @@ export class Follower {
       for (const [, projector] of folded) projector.commit(this.#parts.clock.now())
     })
     this.#parts.moves.moved()
-    database.checkpointWhenDue()
+    database.checkpointWhenDue(CHECKPOINT_PAGES)
   }
 
   /** What operators ordered, and parked streams whose time has come. */

@@ -137,6 +137,7 @@ async function build(
   const eventsMax = Math.min(rebuildBatchEventsMax, FOLDED_EVENTS_MAX)
   let isIndexed = false
   let events = 0
+  let looked = 0
   let uncommitted = 0
   let renewedAt = clock.monotonicNow()
   try {
@@ -145,7 +146,7 @@ async function build(
       uncommitted += batch.events
       for (const projector of built) fold(batch, projector, clock.now())
       if (uncommitted < rebuildBatchEventsMax && !batch.isCaughtUp) continue
-      const committed = uncommitted
+      looked += uncommitted
       uncommitted = 0
       for (const projector of built) {
         await persistently(parts, () => projector.commit(clock.now()))
@@ -158,12 +159,15 @@ async function build(
       onProgress({ events, position, end: position > end ? position : end })
       signal.throwIfAborted()
       if (!batch.isCaughtUp) {
-        await disk?.rest(committed)
+        await disk?.rest(looked)
         continue
       }
       if (!isIndexed) {
         isIndexed = true
-        await index(parts, built, renew, disk)
+        await index(parts, built, renew, async () => {
+          await disk?.flush()
+          await disk?.rest(looked)
+        })
       }
       if (await persistently(parts, () => swapped(database, built, replaced))) {
         return { projections: projections.map(({ name }) => name), events, position }
@@ -194,7 +198,7 @@ async function index(
   parts: RebuildParts,
   built: readonly Projector[],
   renew: () => void,
-  disk: SharedDisk | undefined,
+  flush: () => Promise<void>,
 ): Promise<void> {
   const { database, signal, clock } = parts
   for (const { projection, generation } of built) {
@@ -205,8 +209,7 @@ async function index(
         renew()
       }
       await persistently(parts, () => database.transaction(stepAndRenew))
-      await disk?.flush()
-      await disk?.rest()
+      await flush()
       // Lets others write, and a cancellation through.
       await sleep(clock, 1)
       signal.throwIfAborted()

@@ -33,19 +33,19 @@ const FELT_MS = 5
 const REST_MS_MAX = 10_000
 /** A log to which nothing came for so long is quiet. */
 const QUIET_MS = 250
-/** Of what was built since the last rest: by less than that the log may grow up to the end of the next one. */
+/** Of what was built: once the log has grown by so much since the beginning, there is no rest any more. */
 const GROWTH_SHARE_MAX = 0.5
 
 export class SharedDisk {
   readonly #parts: SharedDiskParts
   #end: bigint
   #owedMs = 0
-  #rested: { readonly at: number; readonly end: bigint }
+  readonly #begunAt: number
 
   constructor(parts: SharedDiskParts) {
     this.#parts = parts
     this.#end = parts.end
-    this.#rested = { at: parts.clock.monotonicNow(), end: parts.end }
+    this.#begunAt = parts.clock.monotonicNow()
   }
 
   /** After each commit. */
@@ -63,10 +63,10 @@ export class SharedDisk {
   }
 
   /**
-   * Where there is something to make up for. `built` events were brought into the rows since the last rest, any number where the log's
-   * growth is made up for later. Throws the signal's reason, and what renewing throws.
+   * Where there is something to make up for, and time: `built` events were brought into the rows since the beginning. Throws the
+   * signal's reason, and what renewing throws.
    */
-  async rest(built = Number.POSITIVE_INFINITY): Promise<void> {
+  async rest(built: number): Promise<void> {
     const { clock, signal, persistently, renew } = this.#parts
     let leftMs = Math.min(this.#owedMs, REST_MS_MAX, this.#roomMs(built))
     this.#owedMs = 0
@@ -75,14 +75,13 @@ export class SharedDisk {
       await persistently(renew)
       if (!(await this.#hasGrown())) break
     }
-    this.#rested = { at: clock.monotonicNow(), end: this.#end }
   }
 
-  /** How long, at its pace since the last rest, the log takes to grow by its share of what was built. */
+  /** How long the log takes, at its pace since the beginning, to grow by its share of what was built. */
   #roomMs(built: number): number {
-    const grown = Number(this.#end - this.#rested.end)
-    if (grown === 0 || built === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
-    const elapsedMs = this.#parts.clock.monotonicNow() - this.#rested.at
+    const grown = Number(this.#end - this.#parts.end)
+    if (grown === 0) return Number.POSITIVE_INFINITY
+    const elapsedMs = this.#parts.clock.monotonicNow() - this.#begunAt
     return ((built * GROWTH_SHARE_MAX - grown) * elapsedMs) / grown
   }
 
