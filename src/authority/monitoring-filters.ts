@@ -19,6 +19,12 @@ const range = z
 export const FRESHNESSES = ['fresh', 'late', 'likely_stale', 'reconciled', 'terminal', 'no_policy'] as const
 export const PROBLEM_CLASSES = ['active_attention', 'terminal_follow_up', 'none'] as const
 
+/** A record loses this name without a word, and the rest would be asked for. */
+const labelsNotLost = z.custom<Record<string, string>>(
+  (given) => typeof given !== 'object' || given === null || !Object.hasOwn(given, '__proto__'),
+  'no operation has a label of the name __proto__',
+)
+
 /** Conditions combine freely: all of them must hold; of several values in one list any may. */
 export const operationFilterSchema = z.strictObject({
   workspaces: values.optional(),
@@ -35,8 +41,8 @@ export const operationFilterSchema = z.strictObject({
   reconciled: z.boolean().optional(),
   contradicted: z.boolean().optional(),
   /** Each must be there with this value. */
-  labels: z
-    .record(z.string(), z.string())
+  labels: labelsNotLost
+    .pipe(z.record(z.string(), z.string()))
     .refine((labels) => Object.keys(labels).length > 0 && Object.keys(labels).length <= LABELS_MAX, {
       message: `expected 1 to ${LABELS_MAX} labels`,
     })

@@ -297,6 +297,11 @@ describe('the operation index', () => {
     ['page', { pageSize: 1_001 }, 'a page has 1 to 1000 operations, got 1001'],
     ['sort', { sort: 'colour' }, 'sort: expected one of newest_activity, oldest_in_status'],
     ['sort of no own', { sort: 'constructor' }, 'sort: expected one of newest_activity, oldest_in_status'],
+    [
+      'name of a label',
+      { filter: { labels: JSON.parse('{"__proto__":"x","team":"a"}') } },
+      'filter labels: no operation has a label of the name __proto__',
+    ],
     ['token', { pageToken: 'abc' }, 'the page token is no page token: ask for the first page again'],
   ])('refuses a silly %s in a sentence', (_what, question, message) => {
     using file = followed(OPERATION_INDEX)
