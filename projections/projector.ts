@@ -268,14 +268,16 @@ export class Projector {
     if (to.position <= this.#checkpoint.position) return
     const before = this.#rowsBefore()
     const behind = items.filter((item) => placeOf(item).position > this.#checkpoint.position)
-    this.#database.transaction(() => {
+    const write = () => {
       this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, behind.length, at)
       for (const item of behind) {
         if (this.#parked.has(placeOf(item).stream)) continue
         const cause = this.#applyAndWrite(item, before)
         if (cause !== undefined) this.#database.park(this.#generation, this.#park(placeOf(item), cause, at))
       }
-    })
+    }
+    // All or nothing, also where whoever has begun the transaction goes on after UnknownEvent.
+    this.#database.transaction(() => this.#database.attempt(write))
     this.#checkpoint = to
   }
 

@@ -92,7 +92,9 @@ export class Follower {
       } catch (error) {
         if (signal.aborted) return
         if (error instanceof UnwritableRows) this.#carefulThrough.set(error.projection, error.through)
-        if (this.#parts.clock.monotonicNow() - begun > settings.projectionRetryMsMax) tries = 0
+        const hasLasted = this.#parts.clock.monotonicNow() - begun > settings.projectionRetryMsMax
+        // It is found at the next try, whatever failed before: nobody else's rows wait ever longer for it.
+        if (hasLasted || error instanceof UnwritableRows) tries = 0
         this.#health.trouble = messageOf(error)
         const { projectionRetryMs, projectionRetryMsMax } = settings
         await this.#rest(retryDelayMs(tries++, projectionRetryMs, projectionRetryMsMax, random()))

@@ -44,6 +44,8 @@ export interface RebuildReport {
 
 /** Tries of one batch while the file is written by others or the disk is full. */
 const WRITE_TRIES_MAX = 20
+/** No log comes so far. */
+const LAST_POSITION = 2n ** 63n - 1n
 
 /**
  * Throws ReadSideError (`rebuild_running`, `poison_event`, `unknown_event`, `unwritable_rows`, `projection_unusable`), the signal's
@@ -63,14 +65,15 @@ export async function rebuild(parts: RebuildParts): Promise<RebuildReport> {
   renew()
   try {
     const end = await reader.end()
-    const careful = new Map<string, bigint>()
+    const careful = new Set<string>()
     for (;;) {
       try {
         return await attempt(parts, end, careful, renew)
       } catch (error) {
-        if (!(error instanceof UnwritableRows) || !isFirst(database, error.projection)) throw refusalOf(error)
-        // Once more, each time further on, now looking for the events that are to blame.
-        careful.set(error.projection, error.through > end ? error.through : end)
+        const mayLook = error instanceof UnwritableRows && isFirst(database, error.projection)
+        if (!mayLook || careful.has(error.projection)) throw refusalOf(error)
+        // Once more, now looking for the events that are to blame: to the end, because more of them may come meanwhile.
+        careful.add(error.projection)
       }
     }
   } finally {
@@ -86,7 +89,7 @@ function isFirst(database: ReadDatabase, projection: string): boolean {
 async function attempt(
   parts: RebuildParts,
   end: bigint,
-  careful: ReadonlyMap<string, bigint>,
+  careful: ReadonlySet<string>,
   renew: () => void,
 ): Promise<RebuildReport> {
   const { database, reader, projections, clock } = parts
@@ -100,7 +103,7 @@ async function attempt(
     for (const projection of projections) {
       const onPoison = isFirst(database, projection.name) ? 'park' : 'stop'
       const generation = asDefined(projection, () => database.begin(projection, 'building', start, clock.now()))
-      const carefulThrough = careful.get(projection.name)
+      const carefulThrough = careful.has(projection.name) ? LAST_POSITION : undefined
       built.push(new Projector({ database, projection, generation, onPoison, carefulThrough }))
     }
     return await build(parts, built, end, renew)

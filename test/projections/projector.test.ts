@@ -282,9 +282,9 @@ describe('an event whose rows can not be stored', () => {
   })
 
   /** As whoever follows does it: what could not be written as a whole is written event by event. */
-  function carefulFollower(): Projector {
-    const { generation } = follower(projection)
-    return new Projector({ database, projection, generation, onPoison: 'park', carefulThrough: 4n })
+  function carefulFollower(of = projection): Projector {
+    const { generation } = follower(of)
+    return new Projector({ database, projection: of, generation, onPoison: 'park', carefulThrough: 4n })
   }
 
   test('D3: fails the batch it is in, which says whose rows they are and up to where', () => {
@@ -317,6 +317,19 @@ describe('an event whose rows can not be stored', () => {
     expect(stored().checkpoint).toEqual(at(4))
     projector.fold(items(registered(5, 'a')), at(5), 8)
     expect(projector.isFolded).toBe(true)
+  })
+
+  test('D3: is looked for in vain where one that is not known stops the projection: its rows wait before both', () => {
+    const projector = carefulFollower({ ...projection, unknownEvents: 'stop' })
+    const place = { stream: 'registry-default/d', revision: 0, position: 4n }
+    const unknown: LogItem = { type: 'undecodable', ...place, isUnknownType: true, message: 'a later version.' }
+    // Together with other projections, which go on.
+    database.transaction(() => {
+      const error = caught(() => projector.fold([...items(...events.slice(0, 3)), unknown], at(4), 7))
+      expect(error).toBeInstanceOf(UnknownEvent)
+    })
+    expect(stored()).toEqual({ answer: { tallies: [], names: [] }, checkpoint: START })
+    expect(database.parked(projector.generation)).toEqual([])
   })
 
   test('D3: counts a try when its stream is resumed in vain, and is gone on from when its rows can be stored', () => {

@@ -111,6 +111,16 @@ describe('an event that a rule can make no sense of', () => {
     expect(await tallies(node)).toEqual({ k: 3 })
   })
 
+  test('D3: of which many come one by one, whose rows can not be stored, keeps nobody waiting ever longer', async () => {
+    const settings = { projectionRetryMs: 40, projectionRetryMsMax: 600_000 }
+    const node = await openedNode('memory:', { projection: 'PICKY', settings })
+    for (let i = 1; i <= 12; i++) {
+      await register(node, `b${i}`, 'x', 'unwritable')
+      expect(await tallies(node, await register(node, 'a', `x${i}`, 'k'))).toEqual({ k: i })
+    }
+    expect((await healthOf(node)).parked.length).toBe(12)
+  })
+
   test('D3: is left out once, although whoever follows dies before it has gone on behind it', async () => {
     const file = path.join(freshFolder(), 'verdict.db')
     const first = await openedNode(file)

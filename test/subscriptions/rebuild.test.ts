@@ -8,13 +8,15 @@ import { Lease } from '../../projections/lease.ts'
 import { openReadDatabase } from '../../projections/read-database.ts'
 import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
 import { settingsOf } from '../../src/config.ts'
+import type { EventReader } from '../../src/event-store/event-store.ts'
+import { openSqliteStore } from '../../src/event-store/sqlite.ts'
 import { openSqliteLogReader } from '../../src/event-store/sqlite-log-reader.ts'
 import { SYSTEM_CLOCK } from '../../src/runtime/clock.ts'
 import type { RebuildProgress } from '../../src/subscriptions/projection-health.ts'
 import { rebuild } from '../../src/subscriptions/rebuild.ts'
 import { historyOf, limits, wishes } from '../authority/support/random-history.ts'
 import { TALLY } from '../projections/support/tally.ts'
-import { appendNext, encodedHistory, writtenLog } from './support/appended-history.ts'
+import { appendNext, encodedHistory, registration, writtenLog } from './support/appended-history.ts'
 import {
   atTheEnd,
   BUILT_IN,
@@ -27,7 +29,7 @@ import {
   TALLIES_QUESTION,
   tallies,
 } from './support/read-side-node.ts'
-import { TALLY_WIDE } from './support/tally-projections.ts'
+import { PICKY, TALLY_WIDE } from './support/tally-projections.ts'
 
 /** Every row of what serves, by table without the number of its generation. */
 function rowsIn(file: string): Readonly<Record<string, readonly unknown[]>> {
@@ -274,6 +276,54 @@ describe('a rebuild', () => {
     expect(await tallies(node, position)).toEqual({ k: 2 })
     expect((await healthOf(node)).parked).toMatchObject([
       { stream: 'registry-default/b', position: poison, error: expect.stringMatching(/^NOT NULL constraint failed: /) },
+    ])
+  })
+
+  test('D3: of first rows comes to its end, although events whose rows can not be stored keep coming', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 40, (i) => (i === 3 ? 'unwritable' : 'k'))
+    const store = await openSqliteStore({ path: file })
+    const log = await openSqliteLogReader({ path: file })
+    const database = openReadDatabase(`${file}-views`)
+    atTheEnd(async () => {
+      database.close()
+      await log.close()
+      await store.close()
+    })
+    let passes = 0
+    const reader: EventReader = {
+      ...log,
+      follow(options) {
+        const kinds = [...Array.from({ length: 120 }, () => 'k'), 'unwritable']
+        const coming = encodedHistory(
+          `late-${++passes}`,
+          kinds.map((kind, i) => registration(i, kind)),
+        )
+        return (async function* () {
+          // A bound, so that one that never ends is told from one that does.
+          if (passes <= 5) await appendNext(store, coming, kinds.length)
+          yield* log.follow(options)
+        })()
+      },
+    }
+    await rebuild({
+      database,
+      reader,
+      projections: [PICKY],
+      settings: settingsOf(),
+      clock: SYSTEM_CLOCK,
+      random: Math.random,
+      holder: 'test',
+      sharesDisk: false,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    })
+    expect(passes).toBe(2)
+    const [serving] = database.generations('tally')
+    expect(serving && database.parked(serving).map(({ stream }) => stream)).toEqual([
+      'registry-default/o0',
+      'registry-default/late-1',
+      'registry-default/late-2',
     ])
   })
 
