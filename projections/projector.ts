@@ -133,6 +133,11 @@ export class Projector {
     return this.#folded !== undefined
   }
 
+  /** The next events are written one by one as they are folded. */
+  get isCareful(): boolean {
+    return this.#folded === undefined && this.#checkpoint.position < this.#carefulThrough
+  }
+
   get parked(): readonly ParkedStream[] {
     return [...this.#parked.values()]
   }
@@ -154,11 +159,11 @@ export class Projector {
 
   /**
    * The first half of `project`: in memory alone, for many small pieces that are committed as one; as far as it is careful, both
-   * halves. Throws PoisonEvent (when told to stop), UnknownEvent, and as far as it is careful what `commit` throws; then this
-   * projector is of no more use.
+   * halves. Throws PoisonEvent (when told to stop) and UnknownEvent; then this projector is of no more use. As far as it is careful,
+   * it throws what `commit` throws as well; then nothing has changed, and the same may be sent again.
    */
   fold(items: readonly LogItem[], to: Checkpoint, at: number): void {
-    if (this.#folded === undefined && this.#checkpoint.position < this.#carefulThrough) {
+    if (this.isCareful) {
       this.#foldAndWrite(items, to, at)
       return
     }
@@ -268,16 +273,26 @@ export class Projector {
     if (to.position <= this.#checkpoint.position) return
     const before = this.#rowsBefore()
     const behind = items.filter((item) => placeOf(item).position > this.#checkpoint.position)
+    const parked: string[] = []
     const write = () => {
       this.#database.moveCheckpoint(this.#generation, this.#checkpoint, to, behind.length, at)
       for (const item of behind) {
         if (this.#parked.has(placeOf(item).stream)) continue
         const cause = this.#applyAndWrite(item, before)
-        if (cause !== undefined) this.#database.park(this.#generation, this.#park(placeOf(item), cause, at))
+        if (cause === undefined) continue
+        const entry = this.#park(placeOf(item), cause, at)
+        parked.push(entry.stream)
+        this.#database.park(this.#generation, entry)
       }
     }
-    // All or nothing, also where whoever has begun the transaction goes on after UnknownEvent.
-    this.#database.transaction(() => this.#database.attempt(write))
+    try {
+      // All or nothing, also where whoever has begun the transaction goes on after UnknownEvent.
+      this.#database.transaction(() => this.#database.attempt(write))
+    } catch (error) {
+      for (const stream of parked) this.#parked.delete(stream)
+      this.#forget()
+      throw error
+    }
     this.#checkpoint = to
   }
 

@@ -147,7 +147,10 @@ async function build(
     for await (const batch of logBatches(reader, { after: 0n, eventsMax, bytesMax, signal: reading })) {
       events += batch.items.length
       uncommitted += batch.events
-      for (const projector of built) fold(batch, projector, clock.now())
+      for (const projector of built) {
+        if (projector.isCareful) await persistently(parts, () => fold(batch, projector, clock.now()))
+        else fold(batch, projector, clock.now())
+      }
       if (uncommitted < rebuildBatchEventsMax && !batch.isCaughtUp) continue
       looked += uncommitted
       uncommitted = 0

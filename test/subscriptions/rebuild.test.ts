@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Lease } from '../../projections/lease.ts'
-import { openReadDatabase } from '../../projections/read-database.ts'
+import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
 import { settingsOf } from '../../src/config.ts'
 import type { EventReader } from '../../src/event-store/event-store.ts'
@@ -70,6 +70,21 @@ async function reached(node: EmbeddedNode, position: bigint): Promise<void> {
     () => node.readSide.health(),
     (all) => all.every((one) => one.position !== undefined && one.position >= position),
   )
+}
+
+function pickyBuilt(database: ReadDatabase, reader: EventReader) {
+  return rebuild({
+    database,
+    reader,
+    projections: [PICKY],
+    settings: settingsOf({ projectionRetryMs: 1 }),
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    holder: 'test',
+    sharesDisk: false,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  })
 }
 
 describe('a rebuild', () => {
@@ -306,18 +321,7 @@ describe('a rebuild', () => {
         })()
       },
     }
-    await rebuild({
-      database,
-      reader,
-      projections: [PICKY],
-      settings: settingsOf(),
-      clock: SYSTEM_CLOCK,
-      random: Math.random,
-      holder: 'test',
-      sharesDisk: false,
-      signal: new AbortController().signal,
-      onProgress: () => {},
-    })
+    await pickyBuilt(database, reader)
     expect(passes).toBe(2)
     const [serving] = database.generations('tally')
     expect(serving && database.parked(serving).map(({ stream }) => stream)).toEqual([
@@ -325,6 +329,37 @@ describe('a rebuild', () => {
       'registry-default/late-1',
       'registry-default/late-2',
     ])
+  })
+
+  test('D3: of first rows waits while others write to the file, also where it looks for the event to blame', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 40, (i) => (i === 3 ? 'unwritable' : 'k'))
+    const log = await openSqliteLogReader({ path: file })
+    const database = openReadDatabase(`${file}-views`)
+    const other = new Database(`${file}-views`)
+    atTheEnd(async () => {
+      other.close()
+      database.close()
+      await log.close()
+    })
+    let passes = 0
+    const reader: EventReader = {
+      ...log,
+      async *follow(options) {
+        const isSecond = ++passes === 2
+        for await (const item of log.follow(options)) {
+          if (isSecond && item.type === 'caught_up') {
+            other.exec('BEGIN IMMEDIATE')
+            // Not before this thread has waited in vain for as long as SQLite waits.
+            setTimeout(() => other.exec('ROLLBACK'))
+          }
+          yield item
+        }
+      },
+    }
+    expect(await pickyBuilt(database, reader)).toMatchObject({ events: 40 })
+    expect(passes).toBe(2)
+    expect(rowsIn(`${file}-views`).tallies).toMatchObject([['k', 33, expect.any(Number)]])
   })
 
   test('whose file is deleted meanwhile does not say that it was done', async () => {
