@@ -5,7 +5,7 @@
 import { type Answered, NoReadModels, NotServed, ReadModels, type ServingRows } from '../../projections/read-models.ts'
 import type { ReadSession } from '../../projections/read-session.ts'
 import { LogError, type LogReader } from '../event-store/event-store.ts'
-import type { Clock } from '../runtime/clock.ts'
+import { type Clock, sleep } from '../runtime/clock.ts'
 import { type LogLag, LogLags } from './log-lag.ts'
 import type { LoadExport, Question, QuestionFunction } from './question.ts'
 import { inodeOf } from './read-file.ts'
@@ -30,6 +30,8 @@ export interface DeskAnswer {
 
 /** With an answer lag is counted up to this. */
 const LAG_EVENTS_MAX = 1_000
+/** So long a question waits for what the log says of the rows. */
+const LOOK_MS_MAX = 2_000
 
 export interface QuestionDeskParts {
   readonly reader: LogReader
@@ -49,6 +51,8 @@ export class QuestionDesk {
   readonly #functions = new Map<string, QuestionFunction>()
   /** By projection: the generation whose rows are known to be of this log. */
   readonly #checked = new Map<string, number>()
+  /** By projection and generation: why its rows are none of this log, while that is looked at. */
+  readonly #looks = new Map<string, Promise<string | undefined>>()
   #models: { readonly models: ReadModels; readonly inode: bigint | undefined } | undefined
 
   constructor(parts: QuestionDeskParts) {
@@ -108,6 +112,7 @@ export class QuestionDesk {
     this.#models?.models.close()
     this.#models = undefined
     this.#checked.clear()
+    this.#looks.clear()
   }
 
   /**
@@ -117,21 +122,37 @@ export class QuestionDesk {
     const { projection } = question
     const serving = this.#serving(projection)
     if (serving === undefined || this.#checked.get(projection) === serving.generation) return undefined
-    let why: string | undefined
-    try {
-      why = await whyOfAnotherLog(this.#parts.reader, { projection, checkpoint: serving.checkpoint })
-    } catch (error) {
-      // A log that is away says nothing against the rows.
-      if (error instanceof LogError) return undefined
-      throw error
-    }
-    if (why === undefined) {
-      this.#checked.set(projection, serving.generation)
-      return undefined
-    }
+    const why = await this.#looked(projection, serving)
+    if (why === undefined) return undefined
     const refusal = new ReadSideError('not_served', why)
     if (atLeast === undefined) throw refusal
     return { type: 'not_yet', position: undefined, error: refusal }
+  }
+
+  /** Undefined as well where the log does not answer, or not soon: one that is away says nothing against the rows. */
+  #looked(projection: string, { generation, checkpoint }: ServingRows): Promise<string | undefined> {
+    const { reader, clock } = this.#parts
+    const key = `${projection} ${generation}`
+    const models = this.#models
+    const look =
+      this.#looks.get(key) ??
+      whyOfAnotherLog(reader, { projection, checkpoint })
+        .then((why) => {
+          if (why === undefined && this.#models === models) this.#checked.set(projection, generation)
+          return why
+        })
+        .catch((error: unknown) => {
+          if (error instanceof LogError) return undefined
+          throw error
+        })
+        .finally(() => this.#looks.delete(key))
+    this.#looks.set(key, look)
+    const ended = new AbortController()
+    const late = sleep(clock, LOOK_MS_MAX, ended.signal).then(
+      () => undefined,
+      () => undefined,
+    )
+    return Promise.race([look, late]).finally(() => ended.abort())
   }
 
   /** Undefined as well for a file that can't be read: whoever asks is told. */

@@ -207,9 +207,11 @@ async function index(
   flush: () => Promise<void>,
 ): Promise<void> {
   const { database, signal, clock } = parts
-  for (const { projection, generation } of built) {
+  for (const { projection, generation, checkpoint } of built) {
     for (const step of database.finishing(projection, generation.generation)) {
       const stepAndRenew = () => {
+        // Tables that others took away because they took it for dead are no fault of the projection.
+        database.moveCheckpoint(generation, checkpoint, checkpoint, 0, clock.now())
         asDefined(projection, step)
         // Together: others take a rebuild that was not heard of for as long as an index takes for dead.
         renew()

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { CheckpointLost } from '../../projections/checkpoint.ts'
 import { Lease } from '../../projections/lease.ts'
 import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
 import type { EmbeddedNode } from '../../src/app/embedded-node.ts'
@@ -72,7 +73,7 @@ async function reached(node: EmbeddedNode, position: bigint): Promise<void> {
   )
 }
 
-function pickyBuilt(database: ReadDatabase, reader: EventReader) {
+function pickyBuilt(database: ReadDatabase, reader: EventReader, onProgress = () => {}) {
   return rebuild({
     database,
     reader,
@@ -83,7 +84,7 @@ function pickyBuilt(database: ReadDatabase, reader: EventReader) {
     holder: 'test',
     sharesDisk: false,
     signal: new AbortController().signal,
-    onProgress: () => {},
+    onProgress,
   })
 }
 
@@ -360,6 +361,22 @@ describe('a rebuild', () => {
     expect(await pickyBuilt(database, reader)).toMatchObject({ events: 40 })
     expect(passes).toBe(2)
     expect(rowsIn(`${file}-views`).tallies).toMatchObject([['k', 33, expect.any(Number)]])
+  })
+
+  test('that was taken for dead, and its tables away, says so, and nothing against the projection', async () => {
+    const file = path.join(freshFolder(), 'verdict.db')
+    await writtenLog(file, 40)
+    const reader = await openSqliteLogReader({ path: file })
+    const database = openReadDatabase(`${file}-views`)
+    atTheEnd(async () => {
+      database.close()
+      await reader.close()
+    })
+    const takenAway = () => {
+      for (const { projection, generation } of database.generations()) database.drop(projection, generation)
+    }
+    await expect(pickyBuilt(database, reader, takenAway)).rejects.toBeInstanceOf(CheckpointLost)
+    expect(tablesIn(`${file}-views`)).toEqual([])
   })
 
   test('whose file is deleted meanwhile does not say that it was done', async () => {
