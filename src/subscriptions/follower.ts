@@ -167,7 +167,8 @@ export class Follower {
           const isBusy = batch.isCaughtUp && batch.events >= BUSY_BATCH_EVENTS
           await this.#alone(() => {
             this.#fold(batch, database, projectors)
-            this.#write(database, projectors, isBusy ? this.#due([...projectors.keys()]) : EVERY_PROJECTION)
+            const due = isBusy ? this.#due([...projectors.keys()]) : [EVERY_PROJECTION]
+            for (const isDue of due) this.#write(database, projectors, isDue)
           })
           if (signal.aborted) break
           if (batch.last === undefined || !batch.isCaughtUp) continue
@@ -261,17 +262,17 @@ export class Follower {
   }
 
   /**
-   * Of which projections rows are written now that many come. While some are waited for, those, and one of the others by turns:
-   * whoever waits for rows does not wait for all the others as well.
+   * Of which projections rows are written now that many come, in this order. While some are waited for, those, and then one of the
+   * others by turns: whoever waits for rows does not wait for any others as well.
    */
-  #due(projections: readonly string[]): (projection: string) => boolean {
+  #due(projections: readonly string[]): readonly ((projection: string) => boolean)[] {
     const { moves, clock } = this.#parts
     const isWanted = moves.wanted()
     const now = clock.monotonicNow()
     if (projections.some(isWanted)) this.#wantedAt = now
-    if (now - this.#wantedAt > WAITED_FOR_MS) return EVERY_PROJECTION
+    if (now - this.#wantedAt > WAITED_FOR_MS) return [EVERY_PROJECTION]
     const next = projections[this.#turns++ % projections.length]
-    return (projection) => projection === next || isWanted(projection)
+    return [isWanted, (projection) => projection === next]
   }
 
   /** What was folded, all in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
