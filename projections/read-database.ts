@@ -43,8 +43,8 @@ export interface ParkedStream {
   readonly tries: number
 }
 
-/** Of the write-ahead log, from which on whoever has time for it copies them; a commit that has to does it later (WAL_PAGES_MAX). */
-const WAL_PAGES_DUE = 3_072
+/** Of the write-ahead log, from which on they are copied where nobody waits for the disk: pages that change again are copied once. */
+const WAL_PAGES_DUE = 8_192
 
 /** Rows of an index that are looked at to learn what it is good for. */
 const ANALYSIS_LIMIT = 1_000
