@@ -20,6 +20,7 @@ import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE, REBUILD_LEASE_LIVES } 
 import { ListRetention } from './list-retention.ts'
 import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
+import { ParkedWatch } from './parked-watch.ts'
 import type { ProjectionHealth } from './projection-health.ts'
 import { isDamage, openReadFile, type ReadFile, removeReadFile, toldDamage } from './read-file.ts'
 import { rebuild } from './rebuild.ts'
@@ -45,6 +46,7 @@ export class Follower {
   readonly #closing = new AbortController()
   readonly #health: FollowerHealth
   readonly #retries: ParkedRetries
+  readonly #parkedWatch = new ParkedWatch()
   readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
@@ -151,6 +153,8 @@ export class Follower {
       if (this.#isAtRest) this.#write(database, projectors, EVERY_PROJECTION)
       this.#isAtRest = true
       await this.#mend(database, projectors, signal)
+      const news = this.#parkedWatch.look(projectors.values())
+      if (news.length > 0) this.#parts.onParked(news)
       this.#tidy(database, projectors)
     }).catch((error: unknown) => {
       failure = error
@@ -302,6 +306,7 @@ export class Follower {
             projector.discard(order.stream, clock.now())
             orders.give({ ...order, wanted: 'retry' })
           })
+          this.#parkedWatch.discarded(projector, parked)
         }
         await this.#resume(projector, order.stream, projectors, signal)
       }
