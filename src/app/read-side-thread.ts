@@ -102,6 +102,7 @@ function follow(
     mode,
     moves,
     onRetention: (pass) => tell({ type: 'retention', ...pass }),
+    onParked: (news) => tell({ type: 'parked', news }),
     onUnbuilt: (names) => tell({ type: 'unbuilt', projections: names }),
   })
   follower.start()

@@ -46,9 +46,16 @@ export async function projections(args: readonly string[]): Promise<number> {
   const action = actionOf(name, rest, values)
   const { location } = storePlace(values)
   // Looking starts nobody to follow; an order needs somebody who carries it out, where no other process does.
-  const follow = name === 'retry' || name === 'discard' ? 'at_start' : 'never'
+  const isOrder = name === 'retry' || name === 'discard'
+  const follow = isOrder ? 'at_start' : 'never'
   const asJson = values.json ? (answer: unknown) => JSON.stringify(answer, positionAsText, 2) : undefined
-  return toldAction(location, ({ readSide }, signal) => action(readSide, signal), { asJson, readModels: { follow } })
+  // What is parked is what an order is about: whoever gives it knows.
+  const quiet = isOrder ? { settings: { logLevel: 'error' as const } } : {}
+  return toldAction(location, ({ readSide }, signal) => action(readSide, signal), {
+    asJson,
+    readModels: { follow },
+    ...quiet,
+  })
 }
 
 function parsed(args: readonly string[]) {

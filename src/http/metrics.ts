@@ -84,6 +84,11 @@ export class Metrics {
     'For how long the first event waits that a read model has not seen.',
     ['projection'],
   )
+  readonly #parkedStreams = this.#told(
+    'verdict_projection_parked_streams',
+    'Streams that a read model could not go on with; each waits for an event to make sense, or for an operator.',
+    ['projection'],
+  )
   readonly #transitions = new Counter({
     name: 'verdict_transitions_total',
     help: 'What happened to operations since the log began, by kind; reconciled ones among them.',
@@ -228,7 +233,8 @@ export class Metrics {
       asked(
         () => port.projections(),
         (all) => {
-          for (const { projection, lagEvents, lagMs } of all) {
+          for (const { projection, lagEvents, lagMs, parked } of all) {
+            this.#parkedStreams.set({ projection }, parked)
             if (lagEvents !== undefined) this.#lagEvents.set({ projection }, lagEvents)
             if (lagMs !== undefined) this.#lagSeconds.set({ projection }, lagMs / 1_000)
           }

@@ -3,6 +3,7 @@ import type { Projection } from '../../projections/projection.ts'
 import type { LogReader } from '../event-store/event-store.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { RetentionCounts } from './list-retention.ts'
+import type { ParkedNews } from './parked-watch.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 import type { RowMoves } from './row-moves.ts'
 
@@ -21,6 +22,8 @@ export interface FollowerParts {
   readonly moves: RowMoves
   /** Operations left the lists, or the rows. */
   readonly onRetention: (pass: RetentionCounts) => void
+  /** Streams were parked, or are no longer. */
+  readonly onParked: (news: readonly ParkedNews[]) => void
   /** These have no rows of their version in this log: somebody is to build them. */
   readonly onUnbuilt: (projections: readonly string[]) => void
 }

@@ -20,6 +20,7 @@ import { FOLLOW_LEASE, type FollowerParts, REBUILD_LEASE, REBUILD_LEASE_LIVES } 
 import { ListRetention } from './list-retention.ts'
 import { type LogBatch, logBatches } from './log-batches.ts'
 import { ParkedRetries, resumeParked } from './parked-retries.ts'
+import { ParkedWatch } from './parked-watch.ts'
 import type { ProjectionHealth } from './projection-health.ts'
 import { isDamage, openReadFile, type ReadFile, removeReadFile, toldDamage } from './read-file.ts'
 import { rebuild } from './rebuild.ts'
@@ -45,6 +46,7 @@ export class Follower {
   readonly #closing = new AbortController()
   readonly #health: FollowerHealth
   readonly #retries: ParkedRetries
+  readonly #parkedWatch = new ParkedWatch()
   readonly #retention: ListRetention
   readonly #tickMs: number
   #turn: Promise<unknown> = Promise.resolve()
@@ -153,6 +155,8 @@ export class Follower {
       if (this.#isAtRest) this.#write(database, projectors, EVERY_PROJECTION)
       this.#isAtRest = true
       await this.#mend(database, projectors, signal)
+      const news = this.#parkedWatch.look(projectors.values())
+      if (news.length > 0) this.#parts.onParked(news)
       this.#tidy(database, projectors)
     }).catch((error: unknown) => {
       failure = error
@@ -169,7 +173,8 @@ export class Follower {
           const isBusy = batch.isCaughtUp && batch.events >= BUSY_BATCH_EVENTS
           await this.#alone(() => {
             this.#fold(batch, database, projectors)
-            this.#write(database, projectors, isBusy ? this.#due([...projectors.keys()]) : EVERY_PROJECTION)
+            const due = isBusy ? this.#due([...projectors.keys()]) : [EVERY_PROJECTION]
+            for (const isDue of due) this.#write(database, projectors, isDue)
           })
           if (signal.aborted) break
           if (batch.last === undefined || !batch.isCaughtUp) continue
@@ -263,17 +268,17 @@ export class Follower {
   }
 
   /**
-   * Of which projections rows are written now that many come. While some are waited for, those, and one of the others by turns:
-   * whoever waits for rows does not wait for all the others as well.
+   * Of which projections rows are written now that many come, in this order. While some are waited for, those, and then one of the
+   * others by turns: whoever waits for rows does not wait for any others as well.
    */
-  #due(projections: readonly string[]): (projection: string) => boolean {
+  #due(projections: readonly string[]): readonly ((projection: string) => boolean)[] {
     const { moves, clock } = this.#parts
     const isWanted = moves.wanted()
     const now = clock.monotonicNow()
     if (projections.some(isWanted)) this.#wantedAt = now
-    if (now - this.#wantedAt > WAITED_FOR_MS) return EVERY_PROJECTION
+    if (now - this.#wantedAt > WAITED_FOR_MS) return [EVERY_PROJECTION]
     const next = projections[this.#turns++ % projections.length]
-    return (projection) => projection === next || isWanted(projection)
+    return [isWanted, (projection) => projection === next]
   }
 
   /** What was folded, all in one transaction: a commit costs as much as some hundred rows. Whatever is thrown, these projectors are used no more. */
@@ -303,6 +308,7 @@ export class Follower {
             projector.discard(order.stream, clock.now())
             orders.give({ ...order, wanted: 'retry' })
           })
+          this.#parkedWatch.discarded(projector, parked)
         }
         await this.#resume(projector, order.stream, projectors, signal)
       }

@@ -11,6 +11,7 @@ import type { Order } from '../../projections/operator-orders.ts'
 import type { WarningLog } from '../runtime/warning-log.ts'
 import type { CheckReport } from './check.ts'
 import type { LogLag } from './log-lag.ts'
+import { parkedLines } from './parked-lines.ts'
 import type { OrderAnswer } from './parked-orders.ts'
 import type { ProjectionHealth, RebuildProgress } from './projection-health.ts'
 import type { ModuleExport, ParametersOf, Question, QuestionFunction } from './question.ts'
@@ -242,6 +243,10 @@ export class ReadSide {
       for (const { name, message } of news.projections) {
         this.#parts.log.warn({ projection: name, message }, 'a projection can not be used; the others go on without it')
       }
+      return
+    }
+    if (news.type === 'parked') {
+      for (const { level, facts, message } of news.news.flatMap(parkedLines)) this.#parts.log[level]?.(facts, message)
       return
     }
     const { type: _type, ...counts } = news

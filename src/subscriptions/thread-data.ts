@@ -1,6 +1,7 @@
 /** What a thread of the read side is started with: everything by value or by name, because functions can't be sent. */
 import type { MessagePort } from 'node:worker_threads'
 import type { RetentionCounts } from './list-retention.ts'
+import type { ParkedNews } from './parked-watch.ts'
 import type { ModuleExport } from './question.ts'
 import type { ReadSideSettings } from './read-side-settings.ts'
 
@@ -38,4 +39,5 @@ export interface UnusableProjection {
 export type FollowerNews =
   | { readonly type: 'unusable'; readonly projections: readonly UnusableProjection[] }
   | { readonly type: 'unbuilt'; readonly projections: readonly string[] }
+  | { readonly type: 'parked'; readonly news: readonly ParkedNews[] }
   | ({ readonly type: 'retention' } & RetentionCounts)

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
+import { openReadDatabase } from '../../projections/read-database.ts'
 import { progressBar } from '../../src/cli/progress-bar.ts'
 import { freshFolder, openedAt } from '../client/support/opened-verdict.ts'
 import { verdict } from './support/command-line.ts'
@@ -66,6 +67,30 @@ describe('verdict projections', () => {
       code: 125,
       stderr: `verdict: 'liveness' has no parked stream 'registry-default/x'.\n`,
     })
+  })
+
+  test('retry and discard tell what came of it, and nothing else of what is parked', async () => {
+    const folder = await written()
+    await verdict('projections', 'rebuild', '--all', '--data', folder)
+    const streams = ['registry-default/default', 'registry-default/x']
+    const database = openReadDatabase(path.join(folder, 'verdict.db-views'))
+    for (const generation of database.generations('rates')) {
+      for (const stream of streams) {
+        database.park(generation, { stream, revision: 99, position: 99n, error: 'e', parkedAt: 1, tries: 99 })
+      }
+    }
+    database.close()
+    const order = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await verdict('projections', ...args, '--data', folder)
+      return { code, stdout: stdout.toString(), stderr }
+    }
+    expect([
+      await order('retry', 'rates', 'registry-default/x'),
+      await order('discard', 'rates', 'registry-default/default', '--reason', 'known defect 7'),
+    ]).toEqual([
+      { code: 0, stdout: 'rates: registry-default/x is followed again\n', stderr: '' },
+      { code: 0, stdout: 'rates: registry-default/default is followed again\n', stderr: '' },
+    ])
   })
 
   test.each([

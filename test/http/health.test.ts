@@ -117,6 +117,7 @@ describe('metrics', () => {
       'verdict_http_request_seconds_count{endpoint="registerOperation",status="201"}': 2,
       verdict_waits_open: 0,
       'verdict_projection_lag_events{projection="operation-index"}': 0,
+      'verdict_projection_parked_streams{projection="operation-index"}': 0,
     })
     expect(metrics.get('verdict_append_seconds_count')).toBeGreaterThan(0)
     await expect
@@ -168,6 +169,19 @@ describe('metrics', () => {
     stream.leave()
     await post(`${OWNER}/operations/c:force-cancel`)
     expect((await waiting).status).toBe(200)
+  })
+
+  test('D3: tell how many streams are parked, by projection', async () => {
+    const module = path.join(import.meta.dirname, '..', 'subscriptions', 'support', 'tally-projections.ts')
+    const projections = [{ module, name: 'TALLY' }]
+    const { get, post } = await served({ readModels: { follow: 'at_start', projections }, reconciler: false })
+    for (const owner of ['o', 'p'])
+      await post(`/v1/workspaces/w/owners/${owner}/operations`, { kind: 'poison', id: 'a' })
+    const parked = async () => String((await get('/metrics')).body).match(/^verdict_projection_parked_streams.*$/gm)
+    await expect
+      .poll(parked, PATIENCE)
+      .toEqual(expect.arrayContaining(['verdict_projection_parked_streams{projection="tally"} 2']))
+    expect(await parked()).toContain('verdict_projection_parked_streams{projection="rates"} 0')
   })
 
   test('are for those who may read every workspace', async () => {

@@ -160,6 +160,7 @@ describe('an event that a rule can make no sense of', () => {
       mode: 'follow',
       moves: new RowMoves(RowMoves.shared()),
       onRetention: () => {},
+      onParked: () => {},
       onUnbuilt: () => {},
     })
     follower.start()
