@@ -10,6 +10,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { KeptRows, type Staged } from './kept-rows.ts'
 import type { ProjectedEvent, Projection, ProjectionTable, RowKey, RowsBefore, TableLayout } from './projection.ts'
 import type { Generation, ParkedStream, ReadDatabase } from './read-database.ts'
+import { isSqliteError } from './read-database-file.ts'
 
 /** An event of a registry as it came from the log: decoded, or with what was wrong with it. */
 export type LogItem =
@@ -61,6 +62,11 @@ export class PoisonEvent extends Error {
     this.stream = at.stream
     this.revision = at.revision
     this.position = at.position
+  }
+
+  /** The message, ended as a sentence: what a rule threw may be one already. */
+  get sentence(): string {
+    return this.message.replace(/\.?$/, '.')
   }
 }
 
@@ -210,7 +216,7 @@ export class Projector {
     if (parked === undefined) return true
     try {
       const next = this.#database.transaction(() => {
-        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+        this.#holdPlace(at)
         const place = this.#resumed(parked, items, isWhole)
         if (place === undefined) this.#database.unpark(this.#generation, stream)
         else this.#database.park(this.#generation, place)
@@ -233,7 +239,7 @@ export class Projector {
     try {
       this.commit(at)
       const result = this.#database.transaction(() => {
-        this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+        this.#holdPlace(at)
         const answer = change({
           ...this.#rowsBefore(),
           put: (table, key, row) => {
@@ -260,9 +266,9 @@ export class Projector {
     this.commit(at)
     const parked = this.#parked.get(stream)
     if (parked === undefined) return
-    const next = { ...parked, revision: parked.revision + 1, position: parked.position + 1n }
+    const next = parkedBehind(parked, parked)
     this.#database.transaction(() => {
-      this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+      this.#holdPlace(at)
       this.#database.park(this.#generation, next)
     })
     this.#parked.set(stream, next)
@@ -316,8 +322,7 @@ export class Projector {
     }
     const last = items.at(-1)
     if (isWhole || last === undefined) return undefined
-    const { revision, position } = placeOf(last)
-    return { ...parked, revision: revision + 1, position: position + 1n }
+    return parkedBehind(parked, placeOf(last))
   }
 
   /** The same as `#apply`, and its rows are in the file: to be called within a transaction. */
@@ -382,6 +387,11 @@ export class Projector {
     }
   }
 
+  /** Leaves the checkpoint where it is, and throws CheckpointLost where it is another's. */
+  #holdPlace(at: number): void {
+    this.#database.moveCheckpoint(this.#generation, this.#checkpoint, this.#checkpoint, 0, at)
+  }
+
   #settle(): void {
     for (const rows of this.#rows.values()) rows.settle()
   }
@@ -403,10 +413,6 @@ export class Projector {
   }
 }
 
-function isSqliteError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'SqliteError'
-}
-
 /** What SQLite says of values, and whatever else comes of making and handing over a row. */
 function isOfRows(error: unknown): boolean {
   if (!isSqliteError(error) || !('code' in error)) return true
@@ -417,6 +423,11 @@ type Place = Pick<ParkedStream, 'stream' | 'revision' | 'position'>
 
 function placeOf(item: LogItem): Place {
   return item.type === 'event' ? item.event : item
+}
+
+/** The same stream, to be gone on with behind a place of it. */
+function parkedBehind(parked: ParkedStream, { revision, position }: Place): ParkedStream {
+  return { ...parked, revision: revision + 1, position: position + 1n }
 }
 
 function messageOf(cause: unknown): string {

@@ -27,6 +27,11 @@ export class DamagedSchema extends Error {
   override readonly name = 'DamagedSchema'
 }
 
+/** What SQLite itself says, of the file, of a statement or of the values handed over. */
+export function isSqliteError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'SqliteError'
+}
+
 /** "VDRM": says whose file it is. */
 const APPLICATION_ID = 0x5644524d
 const FORMAT = 1

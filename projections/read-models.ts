@@ -45,10 +45,9 @@ export class ReadModels {
   /** Asks within one moment of one projection. Throws NotServed, and what the question throws. */
   ask<T>(projection: string, question: (session: ReadSession) => T): Answered<T> {
     return this.#db.transaction(() => {
-      const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
+      const serving = this.serving(projection)
       if (serving === undefined) throw new NotServed(projection)
-      const generation = Number(serving.generation)
-      const checkpoint = checkpointOf(serving)
+      const { generation, checkpoint } = serving
       const answer = question({
         checkpoint,
         table: (layout: Pick<TableLayout<never>, 'name'>) => quoted(physicalName(layout, generation)),
@@ -66,12 +65,13 @@ export class ReadModels {
 
   /** What questions are asked of; undefined where nothing serves. */
   serving(projection: string): ServingRows | undefined {
-    const serving = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
-    if (serving === undefined) return undefined
+    const row = this.#prepared(SERVING).safeIntegers().get(projection) as ServingRow | undefined
+    if (row === undefined) return undefined
+    const { generation, version, logId, timeline, position, hash } = row
     return {
-      generation: Number(serving.generation),
-      version: Number(serving.version),
-      checkpoint: checkpointOf(serving),
+      generation: Number(generation),
+      version: Number(version),
+      checkpoint: { logId, timeline: Number(timeline), position, hash },
     }
   }
 
@@ -111,10 +111,6 @@ export interface ServingRows {
   readonly generation: number
   readonly version: number
   readonly checkpoint: Checkpoint
-}
-
-function checkpointOf({ logId, timeline, position, hash }: ServingRow): Checkpoint {
-  return { logId, timeline: Number(timeline), position, hash }
 }
 
 interface ServingRow {

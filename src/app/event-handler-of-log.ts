@@ -9,7 +9,8 @@ import { type LogPlace, missing, placeOf } from './log-of-node.ts'
 
 /**
  * Hands the events of a log to a handler, each at least once and in order, until the signal aborts: of the log at a location, or
- * of an open one (`memory:` has no other). Throws SettingsError for options that make no sense, EventHandlerStopped, LogError, and what the checkpoint store throws.
+ * of an open one (`memory:` has no other). Throws SettingsError for options that make no sense, EventHandlerStopped, LogError, and
+ * what the checkpoint store throws.
  */
 export async function handleEvents(
   log: string | { readonly log: EventReader },

@@ -64,13 +64,9 @@ export async function check(parts: CheckParts): Promise<CheckReport> {
     return await compared(parts, fresh)
   } catch (error) {
     if (!(error instanceof PoisonEvent)) throw error
-    throw new ReadSideError(
-      'poison_event',
-      `${error.message.replace(/\.?$/, '.')} What follows from the log can't be said.`,
-      {
-        cause: error,
-      },
-    )
+    throw new ReadSideError('poison_event', `${error.sentence} What follows from the log can't be said.`, {
+      cause: error,
+    })
   } finally {
     fresh.close()
     rmSync(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@
  * Answers questions on a thread of its own, over a connection that can't write: a heavy one delays other questions, and
  * nothing else. A question with a minimum position waits until the rows have reached it, or its time is over.
  */
+import { isSqliteError } from '../../projections/read-database-file.ts'
 import { type Answered, NoReadModels, NotServed, ReadModels, type ServingRows } from '../../projections/read-models.ts'
 import type { ReadSession } from '../../projections/read-session.ts'
 import { LogError, type LogReader } from '../event-store/event-store.ts'
@@ -215,10 +216,6 @@ interface NotYet {
   readonly type: 'not_yet'
   readonly position: bigint | undefined
   readonly error?: unknown
-}
-
-function isSqliteError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'SqliteError'
 }
 
 const NOT_YET = Symbol('the rows have not reached the position yet')

@@ -5,7 +5,12 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { openReadDatabase, type ReadDatabase } from '../../projections/read-database.ts'
-import { DamagedSchema, isReadDatabase, ReadDatabaseError } from '../../projections/read-database-file.ts'
+import {
+  DamagedSchema,
+  isReadDatabase,
+  isSqliteError,
+  ReadDatabaseError,
+} from '../../projections/read-database-file.ts'
 
 export interface ReadFile {
   readonly database: ReadDatabase
@@ -51,7 +56,7 @@ export function removeReadFile(path: string): void {
 /** What is wrong with the bytes of a file. */
 export function isDamage(error: unknown): error is Error {
   if (error instanceof DamagedSchema) return true
-  if (!(error instanceof Error) || error.name !== 'SqliteError' || !('code' in error)) return false
+  if (!isSqliteError(error) || !('code' in error)) return false
   return /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code))
 }
 

@@ -273,7 +273,7 @@ const WAY_OUT =
 
 function refusalOf(error: unknown): unknown {
   if (error instanceof PoisonEvent) {
-    return new ReadSideError('poison_event', `${error.message.replace(/\.?$/, '.')} ${WAY_OUT}`, { cause: error })
+    return new ReadSideError('poison_event', `${error.sentence} ${WAY_OUT}`, { cause: error })
   }
   if (error instanceof UnwritableRows) {
     const message = `${error.message} (of an event up to position ${error.through}). ${WAY_OUT}`

@@ -135,6 +135,21 @@ describe('the file of the read models', () => {
     return node
   }
 
+  /** A log whose last event, of an operation of the kind `lost`, is lost to an older copy; the rows had it. */
+  async function putBack(): Promise<string> {
+    const folder = freshFolder()
+    const file = path.join(folder, 'verdict.db')
+    const first = await written(file)
+    await first.door.close()
+    copyFileSync(file, path.join(folder, 'backup.db'))
+    const second = await openedNode(file)
+    expect(await tallies(second, await register(second, 'a', 'y', 'lost'))).toEqual({ k: 1, lost: 1 })
+    await second.door.close()
+    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
+    copyFileSync(path.join(folder, 'backup.db'), file)
+    return file
+  }
+
   test('may be deleted while it is followed: it is built anew', async () => {
     const file = path.join(freshFolder(), 'verdict.db')
     const node = await written(file)
@@ -190,17 +205,7 @@ describe('the file of the read models', () => {
   })
 
   test('D1: of a log that was replaced by an older state of itself is not gone on with, until it is rebuilt', async () => {
-    const folder = freshFolder()
-    const file = path.join(folder, 'verdict.db')
-    const first = await written(file)
-    await first.door.close()
-    copyFileSync(file, path.join(folder, 'backup.db'))
-    const second = await openedNode(file)
-    expect(await tallies(second, await register(second, 'a', 'y', 'lost'))).toEqual({ k: 1, lost: 1 })
-    await second.door.close()
-
-    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
-    copyFileSync(path.join(folder, 'backup.db'), file)
+    const file = await putBack()
     rmSync(`${file}-snapshots`, { force: true })
     const node = await openedNode(file)
     const position = await register(node, 'a', 'z', 'kept')
@@ -222,17 +227,7 @@ describe('the file of the read models', () => {
   })
 
   test('D1: of a log that was put back behind its place tells nobody of what never was, and is built anew by command', async () => {
-    const folder = freshFolder()
-    const file = path.join(folder, 'verdict.db')
-    const first = await written(file)
-    await first.door.close()
-    copyFileSync(file, path.join(folder, 'backup.db'))
-    const second = await openedNode(file)
-    await tallies(second, await register(second, 'a', 'y', 'lost'))
-    await second.door.close()
-
-    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
-    copyFileSync(path.join(folder, 'backup.db'), file)
+    const file = await putBack()
     const message = expect.stringMatching(
       /^'tally' stands at position \d+, where the log has no event any more\. The log was replaced \(log_replaced\): build it anew with "verdict projections rebuild tally"\.$/,
     )
